@@ -30,15 +30,6 @@ struct schema {
 	size_t size;                    /* of the struct */
 };
 
-/* Definition of the schemas of a list, for use in one .c file:
- *
- *     #define CODEC_STRUCT(m) struct sr_##m
- *     #define CODEC_SCHEMA(m) m##_schema
- *     #define MSG CODEC_MSG ... (see messages.c)
- */
-#define CODEC_MSG(m)                        static const struct schema_field m##_fields[] = {
-#define CODEC_F(m, f, kind_, flags_, max_)  { #f, WIRE_##kind_, CODEC_FLAGS_##flags_, max_, offsetof(CODEC_STRUCT(m), f), NULL },
-
 /* Deepest nesting of a frame, and most values in one. */
 #define CODEC_DEPTH_MAX  8
 #define CODEC_VALUES_MAX 65536
