@@ -6,9 +6,37 @@
 
 #include "base/arena.h"
 #include "base/result.h"
+#include "daemon/audit/audit.h"
+#include "daemon/backend/backend.h"
 #include "daemon/net/identity.h"
+#include "daemon/store/sealed.h"
 
 struct dispatch;
+
+struct dispatch_options {
+	struct sealed *sealed;          /* these two stay the caller's and must outlive the dispatch */
+	struct backend *backend;
+	struct audit_options audit;     /* dirfd and the settings; dispatch fills in origin, seed, mark, keep and arg */
+	size_t key_cache;               /* bytes of locked memory that opened keys may take */
+	uint32_t refusals;              /* failures recorded one by one, per second and uid; more are summed */
+	uint32_t frame_max;             /* bytes, for hello */
+	const char *data, *seal;        /* for status; copied */
+	const char *const *warnings;    /* for status: NULL-terminated, copied */
+	uint64_t (*connections)(void *arg);     /* how many there are now, for status; may be NULL */
+	void *arg;
+};
+
+/* Opens everything that requests work on: the audit log (its key is made at
+ * first start), the outbox (what a crash left is brought into the log), grants,
+ * keys.  problem: words for the administrator when it fails.  A log that was
+ * tampered with does not fail it: then every use is refused, and status says why.
+ * Errors: the store's, the audit log's. */
+SR_RESULT dispatch_open(const struct dispatch_options *options, struct dispatch **out, char problem[static 512]);
+/* No request may be running.  Closes the audit log with a last checkpoint.  NULL is fine. */
+void dispatch_close(struct dispatch *dispatch);
+/* To be called about once a second, from any one thread: writes down refusals that
+ * were summed, drains the outbox. */
+void dispatch_tick(struct dispatch *dispatch);
 
 /* What dispatch knows of a connection. */
 struct session {
