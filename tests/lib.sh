@@ -46,9 +46,8 @@ started_pids=()
 
 cleanup() {
 	local status=$? pid
-	for pid in "${started_pids[@]}"; do
-		kill -KILL -- "$pid" 2>/dev/null
-	done
+	end_all TERM
+	until_ok 3 all_gone || end_all KILL
 	for pid in "${started_pids[@]}"; do
 		wait "$pid" 2>/dev/null
 	done
@@ -66,6 +65,20 @@ cleanup() {
 	fi
 	exit "$status"
 }
+end_all() {
+	local pid
+	for pid in "${started_pids[@]}"; do
+		kill "-$1" -- "$pid" 2>/dev/null
+	done
+}
+
+all_gone() {
+	local pid
+	for pid in "${started_pids[@]}"; do
+		gone "$pid" || return 1
+	done
+}
+
 trap cleanup EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

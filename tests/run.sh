@@ -119,7 +119,7 @@ system() {
 
 dev() {
 	must packages 1200 packaging/need.sh build test nginx
-	must configure 300 cmake --preset dev
+	must configure 300 cmake --preset dev -DSR_TESTS=ON
 	must build 1200 cmake --build build -j "$jobs"
 }
 
