@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/str.h"
 #include "protocol/codec_msgpack.h"
 
 enum frame_kind { FRAME_REQUEST = 0, FRAME_ANSWER = 1 };
@@ -87,6 +88,11 @@ SR_RESULT frame_parse_request(struct sr_bytes in, struct frame *out, const char 
 	if (items[2].type != MSGPACK_OBJECT_STR)
 		return SR_BAD_MESSAGE;
 	out->op = (struct sr_str){ items[2].via.str.ptr, items[2].via.str.size };
+	/* Where a request runs is decided by frame_peek_op: no spelling may hide a slow one from it. */
+	if (op_find(out->op) != NULL && !str_eq(frame_peek_op(in), out->op)) {
+		*detail = "a request's array, id and operation must be encoded in msgpack's short forms";
+		return SR_BAD_MESSAGE;
+	}
 	*detail = NULL;
 	return SR_OK;
 }

@@ -144,7 +144,7 @@ usual() {
 sanitized() {
 	local kind=$1 library=$2 name
 	shift 2
-	build "$kind" "build-$kind" -DCMAKE_BUILD_TYPE=Debug -DSR_SANITIZE="$(sanitizers "$kind")" || return
+	build "$kind" "build-$kind" --preset "$kind" || return
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 	unit "$kind-unit" "build-$kind"
@@ -154,13 +154,6 @@ sanitized() {
 	unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
-sanitizers() {
-	case $1 in
-	asan) echo address,undefined ;;
-	tsan) echo thread ;;
-	esac
-}
-
 more() {
 	must more-packages 1200 packaging/need.sh clang valgrind
 	build clang build-clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang
@@ -168,14 +161,14 @@ more() {
 	sanitized tsan libtsan.so cli hostile
 	step valgrind 600 env BUILD="$top/build" bash tests/valgrind.sh
 	fuzz
-	build release build-release -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
+	build release build-release --preset release &&
 		step bench 600 env BUILD="$top/build-release" bash tests/bench/run.sh smoke
 	step other-debian 2400 bash tests/other-debian.sh
 }
 
 fuzz() {
 	local harness name
-	build fuzz build-fuzz -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang -DSR_FUZZ=ON -DSR_SANITIZE=address,undefined || return
+	build fuzz build-fuzz --preset fuzz || return
 	for harness in build-fuzz/tests/fuzz/fuzz_*; do
 		name=$(basename "$harness")
 		[ -x "$harness" ] && [ -f "$harness" ] || continue
