@@ -11,26 +11,30 @@
 
 #include "base/result.h"
 
-/* Reserves and locks size bytes (rounded up to pages), and makes libcrypto
- * allocate from them: the first thing the daemon does with libcrypto in the
- * process.  Errors: LIMIT (RLIMIT_MEMLOCK is too small, or mlock failed),
- * INTERNAL (libcrypto was used before). */
+/* Reserves and locks size bytes (rounded up to pages), makes libcrypto allocate
+ * from them, and keeps it from ever reading openssl.cnf: the first thing the
+ * daemon does with libcrypto in the process.  A forked child finds the region
+ * wiped: it may exec, and not use libcrypto.  Errors: LIMIT (RLIMIT_MEMLOCK is
+ * too small, or mlock failed), NOMEM, INTERNAL (libcrypto was used before). */
 SR_RESULT locked_init(size_t size);
 
 /* As malloc and its kin, within the region; NULL when it is full.  Memory from
- * locked_alloc is zeroed.  locked_free wipes; NULL is fine. */
+ * locked_alloc is zeroed, locked_alloc(0) is NULL.  locked_free wipes; NULL is
+ * fine, a pointer that is not a block of ours, or no longer, aborts. */
 void *locked_alloc(size_t n);
 void *locked_realloc(void *p, size_t n);
 void locked_free(void *p);
 
 /* Is all of [p, p + n) in the region, or in a stack made by locked_thread? */
 bool locked_contains(const void *p, size_t n);
-/* Bytes handed out, and the region's size. */
+/* Bytes handed out (as blocks, so a little more than was asked for; what threads
+ * keep ready is not counted), and the region's size. */
 void locked_usage(size_t *used, size_t *size);
 
 /* Starts a thread whose stack is locked memory of its own (stack_size bytes,
  * rounded up, with a guard page below), not dumped.  The stack lives until the
- * process ends.  Errors: LIMIT, NOMEM. */
+ * process ends.  Such a thread must not fork, the child would find its stack
+ * wiped; posix_spawn is fine.  Errors: LIMIT, NOMEM. */
 SR_RESULT locked_thread(pthread_t *thread, size_t stack_size, void *(*fn)(void *), void *arg);
 
 #endif
