@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "daemon/backend/locked.h"
 #include "daemon/vault/records.h"
 
 #define BUCKETS    1024          /* a vault's grants share one */
+#define LOAD_ROOM  32768         /* bytes for one grant's record */
 #define GROUP_ROOM (256 * 1024)  /* bytes for a passwd or group entry with all its members */
 
 struct grants {
@@ -241,13 +243,15 @@ static enum sr_err load_some(struct sealed_txn *txn, void *arg)
 SR_RESULT grants_load(struct sealed *sealed, struct grants **out)
 {
 	SR_AUTO(grants) g = calloc(1, sizeof *g);
-	SR_AUTO_FREE uint8_t *room = malloc(65536);
-	struct load load = { .grants = g, .arena = { room, 65536, 0 }, .prefix = "tenant/default/grant/" };
+	struct load load = { .grants = g, .arena = { locked_alloc(LOAD_ROOM), LOAD_ROOM, 0 }, .prefix = "tenant/default/grant/" };
+	enum sr_err err = SR_NOMEM;
 
-	if (g == NULL || room == NULL)
-		return SR_NOMEM;
-	pthread_rwlock_init(&g->lock, NULL);
-	SR_TRY(sealed_view(sealed, load_some, &load));
+	if (g != NULL)
+		pthread_rwlock_init(&g->lock, NULL);
+	if (g != NULL && load.arena.base != NULL)
+		err = sealed_view(sealed, load_some, &load);
+	locked_free(load.arena.base);
+	SR_TRY(err);
 	*out = SR_TAKE(g);
 	return SR_OK;
 }

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Grants: add, list, remove. */
+#include <string.h>
+#include <time.h>
+
+#include "base/str.h"
+#include "daemon/ops/call.h"
+#include "daemon/vault/records.h"
+
+#define LIST_DEFAULT 100
+
+static SR_RESULT need_scope(struct call *call)
+{
+	if (call->subject.version[0] != '\0')
+		return call_fail(call, SR_BAD_PARAMETER, "a grant is for a key with all its versions: leave the version out");
+	return SR_OK;
+}
+
+static SR_RESULT info_of(struct call *call, const struct grant *g, struct sr_grant_info *out)
+{
+	struct sr_str *names = arena_get(call->arena, PERM_COUNT * sizeof *names);
+	char text[SR_URI_MAX + 1];
+	size_t n = 0;
+
+	if (names == NULL)
+		return SR_NOMEM;
+	for (int i = 0; i < PERM_COUNT; i++)
+		if ((g->permissions >> i & 1) != 0)
+			names[n++] = str_of(permission_name((enum permission)i));
+	*out = (struct sr_grant_info){ .permissions = { names, n }, .created = g->created };
+	out->id = arena_str(call->arena, str_of(g->id));
+	out->principal = arena_str(call->arena, str_of(g->principal));
+	out->role = arena_str(call->arena, str_of(g->role));
+	out->scope = arena_str(call->arena, (struct sr_str){ text, sr_uri_format(&g->scope, text) });
+	if (g->kind != PRINCIPAL_UNIT)
+		SR_SET(grant_info, out, resolved, g->resolved);
+	return out->id.p == NULL || out->principal.p == NULL || out->role.p == NULL || out->scope.p == NULL ? SR_NOMEM : SR_OK;
+}
+
+/* ---- add ---- */
+
+static SR_RESULT permissions_of(struct call *call, const struct sr_grant_add_req *q, struct grant *g)
+{
+	const char *proper = "custom";
+
+	if (SR_HAS(grant_add_req, q, role) == SR_HAS(grant_add_req, q, permissions))
+		return call_fail(call, SR_BAD_PARAMETER, "give a role, or permissions, and not both");
+	if (SR_HAS(grant_add_req, q, role) && role_find(q->role, &proper, &g->permissions) != SR_OK)
+		return call_fail(call, SR_NOT_FOUND, "there is no role of that name; roles: "
+#define ROLE(id, name, perms, summary) name "; "
+#include <strongroom/roles.def>
+#undef ROLE
+			"those for secrets and certificates come with them");
+	for (size_t i = 0; i < q->permissions.n; i++) {
+		enum permission p;
+
+		if (permission_find(q->permissions.v[i], &p) != SR_OK)
+			return call_fail(call, SR_NOT_FOUND, "there is no permission of that name; permissions: "
+#define PERMISSION(id, name, summary) name " "
+#include <strongroom/permissions.def>
+#undef PERMISSION
+				);
+		g->permissions |= UINT64_C(1) << p;
+	}
+	if (g->permissions == 0)
+		return call_fail(call, SR_BAD_PARAMETER, "no permission is named");
+	(void)str_copy(str_of(proper), g->role, sizeof g->role);
+	return SR_OK;
+}
+
+struct addition {
+	struct grant *grant;
+	bool there;             /* just the same grant exists */
+};
+
+static enum sr_err store_grant(struct sealed_txn *txn, void *arg)
+{
+	struct addition *a = arg;
+	struct record_path vault = path_vault(&a->grant->scope);
+	bool exists;
+
+	SR_TRY(sealed_exists(txn, path_str(&vault), &exists));
+	if (!exists)
+		return SR_NOT_FOUND;
+	return a->there ? SR_OK : grants_store(txn, a->grant);
+}
+
+static bool find_same(const struct grant *g, void *arg)
+{
+	struct addition *a = arg;
+
+	if (strcmp(g->principal, a->grant->principal) != 0 || g->permissions != a->grant->permissions ||
+		strcmp(g->role, a->grant->role) != 0 || g->resolved != a->grant->resolved || !scope_same(&g->scope, &a->grant->scope))
+		return true;
+	memcpy(a->grant->id, g->id, sizeof g->id);
+	a->grant->created = g->created;
+	a->there = true;
+	return false;
+}
+
+/* Granting what is granted already succeeds and changes nothing. */
+static SR_RESULT add(struct call *call, const struct sr_grant_add_req *q, struct addition *a, struct sr_grant_add_rep *r)
+{
+	const char *detail;
+	enum sr_err err;
+
+	a->grant->scope = call->subject;
+	a->grant->created = (uint64_t)time(NULL);
+	line_new_id(a->grant->id);
+	if ((err = grant_principal(q->principal, a->grant, &detail)) != SR_OK)
+		return call_fail(call, err, "%.*s: %s", (int)(q->principal.n < 80 ? q->principal.n : 80), q->principal.p, detail);
+	SR_TRY(permissions_of(call, q, a->grant));
+	grants_each(call->d->grants, &a->grant->scope, find_same, a);
+	call->facts.principal = arena_str(call->arena, str_of(a->grant->principal));
+	call->facts.role = arena_str(call->arena, str_of(a->grant->role));
+	SR_TRY(info_of(call, a->grant, &r->grant));
+	return call_change(call, store_grant, a);
+}
+
+enum sr_err op_grant_add(struct call *call, const struct sr_grant_add_req *q, struct sr_grant_add_rep *r)
+{
+	struct addition a = { .grant = calloc(1, sizeof *a.grant) };
+	enum sr_err err;
+
+	if (a.grant == NULL)
+		return SR_NOMEM;
+	err = need_scope(call);
+	if (err == SR_OK)
+		err = add(call, q, &a, r);
+	if (err == SR_OK && !a.there)
+		grants_insert(call->d->grants, a.grant);
+	else
+		free(a.grant);
+	return err;
+}
+
+/* ---- list ---- */
+
+struct listing {
+	struct call *call;
+	struct sr_grant_list_rep *r;
+	char after[GRANT_ID_LEN + 1];
+	size_t max;
+	enum sr_err err;
+};
+
+static bool list_one(const struct grant *g, void *arg)
+{
+	struct listing *l = arg;
+	size_t n = l->r->grants.n;
+
+	if (strcmp(g->id, l->after) <= 0 ||
+		(!scope_covers(&g->scope, &l->call->subject) && !scope_covers(&l->call->subject, &g->scope)))
+		return true;
+	if (n == l->max) {
+		SR_SET(grant_list_rep, l->r, next, l->r->grants.v[n - 1].id);
+		return false;
+	}
+	l->err = info_of(l->call, g, &l->r->grants.v[n]);
+	l->r->grants.n += l->err == SR_OK;
+	return l->err == SR_OK;
+}
+
+enum sr_err op_grant_list(struct call *call, const struct sr_grant_list_req *q, struct sr_grant_list_rep *r)
+{
+	struct listing l = { .call = call, .r = r, .max = LIST_DEFAULT };
+
+	SR_TRY(need_scope(call));
+	if (SR_HAS(grant_list_req, q, max) && q->max > 0 && q->max < LIST_DEFAULT)
+		l.max = (size_t)q->max;
+	if (SR_HAS(grant_list_req, q, after) && !str_copy(q->after, l.after, sizeof l.after))
+		return call_fail(call, SR_BAD_PARAMETER, "after: the id of a grant is expected");
+	if ((r->grants.v = arena_get(call->arena, l.max * sizeof *r->grants.v)) == NULL)
+		return SR_NOMEM;
+	grants_each(call->d->grants, &call->subject, list_one, &l);
+	return l.err;
+}
+
+/* ---- remove ---- */
+
+#define REMOVE_MAX 64           /* grants that one call removes */
+
+struct removal {
+	struct call *call;
+	const struct sr_grant_remove_req *q;
+	const char *role;               /* its proper name, or NULL for any */
+	struct grant *found;            /* copies, in the arena */
+	size_t n;
+};
+
+static bool match(const struct grant *g, void *arg)
+{
+	struct removal *m = arg;
+	const struct sr_grant_remove_req *q = m->q;
+
+	if (SR_HAS(grant_remove_req, q, id)) {
+		/* an id is enough, but only within the scope that was checked */
+		if (!str_is(q->id, g->id) || !scope_covers(&m->call->subject, &g->scope))
+			return true;
+	} else if (!scope_same(&g->scope, &m->call->subject) || !str_is(q->principal, g->principal) ||
+		(m->role != NULL && strcmp(m->role, g->role) != 0)) {
+		return true;
+	}
+	m->found[m->n++] = *g;
+	return m->n < REMOVE_MAX;
+}
+
+static enum sr_err unstore(struct sealed_txn *txn, void *arg)
+{
+	struct removal *m = arg;
+
+	for (size_t i = 0; i < m->n; i++)
+		SR_TRY(grants_unstore(txn, &m->found[i]));
+	return SR_OK;
+}
+
+static SR_RESULT role_to_remove(struct call *call, const struct sr_grant_remove_req *q, const char **out)
+{
+	uint64_t permissions;
+
+	*out = NULL;
+	if (!SR_HAS(grant_remove_req, q, role))
+		return SR_OK;
+	if (str_eq_nocase(q->role, SR_STR("custom"))) {
+		*out = "custom";
+		return SR_OK;
+	}
+	if (role_find(q->role, out, &permissions) == SR_OK)
+		return SR_OK;
+	return call_fail(call, SR_NOT_FOUND, "there is no role of that name");
+}
+
+enum sr_err op_grant_remove(struct call *call, const struct sr_grant_remove_req *q, struct sr_grant_remove_rep *r)
+{
+	struct removal m = { .call = call, .q = q };
+
+	SR_TRY(need_scope(call));
+	if (SR_HAS(grant_remove_req, q, id) == SR_HAS(grant_remove_req, q, principal))
+		return call_fail(call, SR_BAD_PARAMETER, "give the grant's id, or a principal, and not both");
+	SR_TRY(role_to_remove(call, q, &m.role));
+	if ((m.found = arena_get(call->arena, REMOVE_MAX * sizeof *m.found)) == NULL)
+		return SR_NOMEM;
+	grants_each(call->d->grants, &call->subject, match, &m);
+	if (m.n == 0)
+		return call_fail(call, SR_NOT_FOUND, "there is no such grant here; grant list shows those that are");
+	call->facts.principal = str_of(m.found[0].principal);
+	call->facts.role = str_of(m.found[0].role);
+	call->facts.count = m.n;
+	SR_TRY(call_change(call, unstore, &m));
+	for (size_t i = 0; i < m.n; i++)
+		grants_remove(call->d->grants, &m.found[i]);
+	r->removed = m.n;
+	return SR_OK;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/ops/refusals.h"
+
+#include <pthread.h>
+
+#define SLOTS  256
+#define OTHERS SLOTS    /* the slot that those without one share */
+
+struct slot {
+	uid_t uid;
+	bool taken;
+	uint64_t tokens;        /* billionths of a line */
+	uint64_t last_ns;
+	uint64_t counted;
+};
+
+struct refusals {
+	pthread_mutex_t lock;
+	uint32_t rate;
+	struct slot slots[SLOTS + 1];   /* guarded by lock */
+};
+
+#define TOKEN UINT64_C(1000000000)
+
+SR_RESULT refusals_new(uint32_t rate, struct refusals **out)
+{
+	struct refusals *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return SR_NOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	r->rate = rate;
+	r->slots[OTHERS] = (struct slot){ .uid = (uid_t)-1, .taken = true };
+	*out = r;
+	return SR_OK;
+}
+
+void refusals_free(struct refusals *refusals)
+{
+	if (refusals == NULL)
+		return;
+	pthread_mutex_destroy(&refusals->lock);
+	free(refusals);
+}
+
+static struct slot *slot_of(struct refusals *r, uid_t uid, uint64_t now_ns)
+{
+	struct slot *idle = NULL;
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct slot *s = &r->slots[i];
+
+		if (s->taken && s->uid == uid)
+			return s;
+		/* quiet for two seconds and with nothing to say: as good as empty */
+		if (!s->taken || (s->counted == 0 && now_ns - s->last_ns > 2 * TOKEN))
+			idle = s;
+	}
+	if (idle == NULL)
+		return &r->slots[OTHERS];
+	*idle = (struct slot){ .uid = uid, .taken = true, .tokens = 2 * r->rate * TOKEN, .last_ns = now_ns };
+	return idle;
+}
+
+bool refusals_admit(struct refusals *refusals, uid_t uid, uint64_t now_ns)
+{
+	struct slot *s;
+	bool admitted;
+
+	pthread_mutex_lock(&refusals->lock);
+	s = slot_of(refusals, uid, now_ns);
+	if (now_ns > s->last_ns) {
+		uint64_t most = 2 * refusals->rate * TOKEN, passed = now_ns - s->last_ns;
+
+		s->tokens += passed > 2 * TOKEN ? most : passed * refusals->rate;
+		if (s->tokens > most)
+			s->tokens = most;
+		s->last_ns = now_ns;
+	}
+	admitted = s->tokens >= TOKEN;
+	if (admitted)
+		s->tokens -= TOKEN;
+	else
+		s->counted++;
+	pthread_mutex_unlock(&refusals->lock);
+	return admitted;
+}
+
+void refusals_flush(struct refusals *refusals, bool (*fn)(uid_t uid, uint64_t count, void *arg), void *arg)
+{
+	for (size_t i = 0; i <= SLOTS; i++) {
+		struct slot *s = &refusals->slots[i];
+		uint64_t count;
+		uid_t uid;
+
+		pthread_mutex_lock(&refusals->lock);
+		count = s->counted;
+		uid = s->uid;
+		s->counted = 0;
+		pthread_mutex_unlock(&refusals->lock);
+		if (count == 0 || fn(uid, count, arg))
+			continue;
+		pthread_mutex_lock(&refusals->lock);
+		s->counted += count;
+		pthread_mutex_unlock(&refusals->lock);
+	}
+}
