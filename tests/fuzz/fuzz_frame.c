@@ -3,32 +3,19 @@
  * and decoded by every schema.  What is accepted must survive being encoded and
  * decoded again; nothing may allocate what only a header claims (run.sh sets
  * the limit). */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "protocol/frame.h"
 #include "protocol/messages.h"
+#include "tests/fuzz/promise.h"
 
 #define ARENA_SIZE (4u << 20)
 #define MESSAGE_MAX 4096        /* no message's struct is larger */
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct arena arena, again_arena;
 static uint8_t message[MESSAGE_MAX], again[MESSAGE_MAX];
 static uint8_t encoded[2 * FRAME_MAX_DEFAULT], encoded_again[2 * FRAME_MAX_DEFAULT];
-
-/* Says what was promised, and stops the fuzzer here. */
-static void promise(bool kept, const char *what)
-{
-	if (!kept) {
-		fprintf(stderr, "broken promise: %s\n", what);
-		abort();
-	}
-}
 
 static void arena_setup(struct arena *a)
 {
