@@ -57,7 +57,7 @@ apt() {
 }
 
 available() {
-	apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+	apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [^(]' > /dev/null
 }
 
 # invoke-rc.d and deb-systemd-invoke ask this file whether they may start something.
