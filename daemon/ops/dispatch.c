@@ -52,11 +52,24 @@ bool dispatch_wants_pool(struct sr_bytes body)
 
 /* ---- the record ---- */
 
+/* What the record says of the subject, before the handler makes it more exact. */
+static SR_RESULT facts_begin(struct call *call)
+{
+	struct sr_uri vault = call->subject;
+	char text[SR_URI_MAX + 1];
+
+	if (vault.kind != SR_URI_VAULT) {
+		call->facts.object = arena_str(call->arena, (struct sr_str){ text, sr_uri_format(&vault, text) });
+		vault.kind = SR_URI_VAULT;
+		vault.name[0] = vault.version[0] = '\0';
+	}
+	call->facts.vault = arena_str(call->arena, (struct sr_str){ text, sr_uri_format(&vault, text) });
+	return call->facts.vault.p == NULL ? SR_NOMEM : SR_OK;
+}
+
 static void facts_finish(struct call *call, enum sr_err err)
 {
 	struct line_facts *f = &call->facts;
-	struct sr_uri vault = call->subject;
-	char text[SR_URI_MAX + 1];
 
 	f->operation = call->op->audit_name;
 	f->err = err;
@@ -65,13 +78,6 @@ static void facts_finish(struct call *call, enum sr_err err)
 	f->who = call->who;
 	if (err != SR_OK)
 		f->description = call->detail[0] != '\0' ? str_of(call->detail) : str_of(sr_strerror(err));
-	if (!call->has_subject || f->vault.n > 0)
-		return;
-	if (f->object.n == 0 && vault.kind != SR_URI_VAULT)
-		f->object = arena_str(call->arena, (struct sr_str){ text, sr_uri_format(&call->subject, text) });
-	vault.kind = SR_URI_VAULT;
-	vault.name[0] = vault.version[0] = '\0';
-	f->vault = arena_str(call->arena, (struct sr_str){ text, sr_uri_format(&vault, text) });
 }
 
 static SR_RESULT record_append(struct call *call, enum sr_err err)
@@ -226,7 +232,7 @@ static SR_RESULT find_subject(struct call *call, const void *q)
 			return call_fail(call, SR_BAD_PARAMETER,
 				"%s: not a URI of the form strongroom://VAULT[.TENANT][/keys/NAME[/VERSION]]", s->fields[i].name);
 		call->has_subject = true;
-		return SR_OK;
+		return facts_begin(call);
 	}
 	return SR_OK;
 }
