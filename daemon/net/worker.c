@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/net/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+
+#include "daemon/backend/locked.h"
+#include "daemon/net/clock.h"
+#include "daemon/net/listener.h"
+
+#define LOOK_MAX_NS 50000       /* longest look for the next request */
+#define LOOK_MIN_NS 3000        /* below that it is not worth it */
+#define SOON_NS     200000      /* a request that woke us within this could have been caught by looking */
+
+/* Handles one event.  The connection that is idle now and ours, or NULL. */
+static struct conn *handle(struct worker *worker, void *what, bool *stop)
+{
+	switch (*(enum source *)what) {
+	case SOURCE_CONN:
+		return conn_wake(what, &worker->workspace) ? what : NULL;
+	case SOURCE_LISTENER:
+		listener_accept(what);
+		return NULL;
+	case SOURCE_STOP:
+		*stop = true;
+		return NULL;
+	}
+	return NULL;
+}
+
+static void *next_event(struct worker *worker, int timeout)
+{
+	struct epoll_event event;
+	int n = epoll_wait(worker->env->conns->epoll, &event, 1, timeout);
+
+	SR_ASSERT(n >= 0 || errno == EINTR);
+	return n == 1 ? event.data.ptr : NULL;
+}
+
+/* Looks for what comes next, on this connection or another.  Returns an event of
+ * another, or NULL when nothing came; the connection is no longer ours then. */
+static void *look(struct worker *worker, struct conn *hot)
+{
+	int64_t end = clock_ns() + worker->look_ns;
+
+	for (;;) {
+		void *what = next_event(worker, /* timeout= */ 0);
+
+		if (what != NULL) {
+			conn_arm(hot);
+			return what;
+		}
+		switch (conn_poll(hot, &worker->workspace)) {
+		case CONN_GONE:
+			return NULL;
+		case CONN_SERVED:
+			worker->look_ns = LOOK_MAX_NS;
+			end = clock_ns() + worker->look_ns;
+			continue;
+		case CONN_SILENT:
+			break;
+		}
+		if (clock_ns() >= end)
+			break;
+		sched_yield();
+	}
+	/* in vain: look shorter next time, until requests come quickly again */
+	worker->look_ns /= 2;
+	conn_arm(hot);
+	return NULL;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	struct worker_env *env = worker->env;
+	bool stop = false;
+	void *what = NULL;
+
+	while (!stop) {
+		struct conn *hot;
+
+		if (what == NULL) {
+			int64_t slept = clock_ns();
+
+			what = next_event(worker, /* timeout= */ -1);
+			if (clock_ns() - slept < SOON_NS)
+				worker->look_ns = LOOK_MAX_NS;
+		}
+		if (what == NULL)
+			continue;
+		atomic_fetch_add(&env->awake, 1);
+		hot = handle(worker, what, &stop);
+		what = NULL;
+		if (hot != NULL && worker->look_ns >= LOOK_MIN_NS && atomic_load(&env->awake) <= env->processors && !stop)
+			what = look(worker, hot);
+		else if (hot != NULL)
+			conn_arm(hot);
+		atomic_fetch_sub(&env->awake, 1);
+	}
+	return NULL;
+}
+
+SR_RESULT worker_start(struct worker *worker, struct worker_env *env)
+{
+	worker->env = env;
+	SR_TRY(workspace_init(&worker->workspace));
+	return locked_thread(&worker->thread, WORKSPACE_STACK, worker_main, worker);
+}
+
+void worker_finish(struct worker *worker)
+{
+	workspace_finish(&worker->workspace);
+}
