@@ -18,12 +18,28 @@ static void *must(void *p)
 
 /* ---- text ---- */
 
-/* Bytes that the UTF-8 character at p takes; 0 if it is none, a control character,
- * or one that changes the direction of text. */
+/* Bytes that the UTF-8 character at u takes, by its first two; 0: none begins so. */
+static size_t utf8_length(const uint8_t *u, size_t n)
+{
+	static const struct { uint8_t from, to, second_from, second_to, len; } forms[] = {
+		{ 0xC2, 0xDF, 0x80, 0xBF, 2 }, { 0xE0, 0xE0, 0xA0, 0xBF, 3 }, { 0xE1, 0xEC, 0x80, 0xBF, 3 },
+		{ 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 }, { 0xF0, 0xF0, 0x90, 0xBF, 4 },
+		{ 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
+	};
+
+	if (u[0] < 0x80)
+		return 1;
+	for (size_t i = 0; n > 1 && i < SR_COUNT(forms); i++)
+		if (u[0] >= forms[i].from && u[0] <= forms[i].to && u[1] >= forms[i].second_from && u[1] <= forms[i].second_to)
+			return forms[i].len;
+	return 0;
+}
+
+/* Likewise, but 0 also for control characters and those that turn the direction of text. */
 static size_t char_length(const char *p, size_t n)
 {
 	const uint8_t *u = (const uint8_t *)p;
-	size_t len = u[0] < 0x80 ? 1 : u[0] >= 0xC2 && u[0] < 0xE0 ? 2 : u[0] >= 0xE0 && u[0] < 0xF0 ? 3 : u[0] >= 0xF0 && u[0] < 0xF5 ? 4 : 0;
+	size_t len = utf8_length(u, n);
 
 	if (len == 0 || len > n)
 		return 0;
