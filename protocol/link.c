@@ -17,7 +17,6 @@
 #define NS_PER_S  UINT64_C(1000000000)
 
 #define HELLO_ID       1
-#define HELLO_MAX      65536            /* a hello's answer is never larger */
 #define SPIN_SKIP_MAX  1023             /* exchanges without spinning, after it went wrong often */
 #define PAUSE_MS_MAX   32
 
@@ -246,7 +245,7 @@ static enum sr_err link_connect(struct link *link, uint64_t deadline_ns, struct 
 		return fail_errno(link, SR_IO, "fstat: ", errno, detail);
 	link->dev = st.st_dev;
 	link->ino = st.st_ino;
-	link->frame_max = HELLO_MAX;
+	link->frame_max = LINK_HELLO_MAX;
 	link->spin_skip = link->spin_backoff = 0;
 	atomic_store(&link->fd, SR_TAKE_FD(fd));
 	return SR_OK;
@@ -370,8 +369,8 @@ static enum sr_err recv_frame(struct link *link, struct exchange *x, struct sr_b
 	while (in->n < FRAME_HEAD)
 		SR_TRY(recv_more(link, x));
 	whole = frame_length(in->p);
-	if (whole == 0 || whole > link->frame_max)
-		return fail_answer(link, "claims an answer of a size that was not agreed on", x->detail);
+	if (whole == 0 || whole > LINK_ANSWER_MAX)
+		return fail_answer(link, "claims an answer of an impossible length", x->detail);
 	whole += FRAME_HEAD;
 	while (in->n < whole) {
 		if (in->n == in->cap) {
@@ -460,7 +459,7 @@ static enum sr_err take_hello(struct link *link, const struct exchange *x)
 		return error_detail_set(x->detail, SR_UNSUPPORTED,
 			"strongroomd at %s speaks version %ju of the protocol, this program version %d",
 			link->target->socket, (uintmax_t)reply.version, SR_PROTOCOL_VERSION);
-	link->frame_max = reply.frame_max < LINK_FRAME_LIMIT ? (uint32_t)reply.frame_max : LINK_FRAME_LIMIT;
+	link->frame_max = (uint32_t)reply.frame_max;    /* its max in the list */
 	link->greeted = true;
 	return SR_OK;
 }

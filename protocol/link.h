@@ -18,7 +18,8 @@
 
 #define LINK_SOCKET_MAX   107           /* sun_path with its NUL, or with the NUL that opens an abstract name */
 #define LINK_NAME_MAX     64
-#define LINK_FRAME_LIMIT  (16u << 20)   /* whatever the daemon announces: no frame is larger */
+#define LINK_ANSWER_MAX   (4u << 20)    /* no answer is longer; what the daemon announces is for requests */
+#define LINK_HELLO_MAX    4096          /* longest request before hello was answered: every daemon takes as much */
 #define LINK_PATIENCE_MS  300           /* longest wait for a daemon that is just being restarted */
 #define LINK_SPIN_NS      50000         /* longest wait for an answer before sleeping */
 
@@ -39,7 +40,7 @@ struct link {
 	uid_t euid;
 	gid_t egid;
 	const struct link_target *target;       /* borrowed */
-	uint32_t frame_max;             /* bytes behind the length, either way */
+	uint32_t frame_max;             /* longest request, bytes behind the length */
 	bool greeted;                   /* hello was answered */
 	unsigned spin_skip, spin_backoff;
 };
