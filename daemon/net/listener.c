@@ -194,6 +194,7 @@ SR_RESULT listener_adopt(int fd, struct listener **out, char why[static LISTENER
 		(void)snprintf(why, LISTENER_WHY_MAX, "descriptor %d, passed by systemd, cannot be used", fd);
 		return SR_NOMEM;
 	}
+	(*out)->inherited = true;
 	return SR_OK;
 }
 
@@ -221,15 +222,22 @@ int listener_inherited(void)
 	return n > 0 && n <= 64 ? (int)n : 0;
 }
 
-void listener_close(struct listener *listener)
+void listener_stop(struct listener *listener)
 {
 	struct stat st;
 
-	if (listener == NULL)
-		return;
 	if (listener->path[0] != '\0' && lstat(listener->path, &st) == 0
 			&& st.st_dev == listener->dev && st.st_ino == listener->ino)
 		(void)unlink(listener->path);
+	if (!listener->inherited)
+		(void)shutdown(listener->fd, SHUT_RDWR);
+}
+
+void listener_close(struct listener *listener)
+{
+	if (listener == NULL)
+		return;
+	listener_stop(listener);
 	(void)close(listener->fd);
 	free(listener);
 }

@@ -15,6 +15,7 @@
 struct listener {
 	enum source source;             /* SOURCE_LISTENER */
 	int fd;
+	bool inherited;                 /* it is systemd's */
 	char path[108];                 /* "" unless it is ours to remove */
 	dev_t dev;                      /* of the path, to know it by */
 	ino_t ino;
@@ -30,7 +31,10 @@ SR_RESULT listener_open(const char *address, mode_t mode, gid_t gid, struct list
 /* Takes a descriptor that systemd passed, if it is a listening Unix stream
  * socket.  Errors, told in why: BAD_PARAMETER, NOMEM. */
 SR_RESULT listener_adopt(int fd, struct listener **out, char why[static LISTENER_WHY_MAX]);
-/* Removes the path if it is still ours.  NULL is fine. */
+/* Whoever comes now is turned away at once, and the path removed if it is still
+ * ours; with a socket of systemd's, he waits for the next start.  Any thread. */
+void listener_stop(struct listener *listener);
+/* Stops and closes; no thread may use it any more.  NULL is fine. */
 void listener_close(struct listener *listener);
 
 /* How many descriptors systemd passed, from 3 on; forgets the variables that say

@@ -87,7 +87,7 @@ static SR_RESULT start(struct pool *pool)
 		struct pool_thread *thread = &pool->threads[pool->started];
 
 		thread->pool = pool;
-		SR_TRY(workspace_init(&thread->workspace));
+		SR_TRY(workspace_init(&thread->workspace, /* reads= */ false));
 		SR_TRY(locked_thread(&thread->thread, WORKSPACE_STACK, pool_main, thread));
 	}
 	return SR_OK;

@@ -105,7 +105,7 @@ static void *worker_main(void *arg)
 SR_RESULT worker_start(struct worker *worker, struct worker_env *env)
 {
 	worker->env = env;
-	SR_TRY(workspace_init(&worker->workspace));
+	SR_TRY(workspace_init(&worker->workspace, /* reads= */ true));
 	return locked_thread(&worker->thread, WORKSPACE_STACK, worker_main, worker);
 }
 

@@ -3,11 +3,11 @@
 
 #include "daemon/backend/locked.h"
 
-SR_RESULT workspace_init(struct workspace *workspace)
+SR_RESULT workspace_init(struct workspace *workspace, bool reads)
 {
 	workspace->arena = (struct arena){ locked_alloc(WORKSPACE_ARENA), WORKSPACE_ARENA, 0 };
-	workspace->input = locked_alloc(WORKSPACE_INPUT);
-	if (workspace->arena.base != NULL && workspace->input != NULL)
+	workspace->input = reads ? locked_alloc(WORKSPACE_INPUT) : NULL;
+	if (workspace->arena.base != NULL && (workspace->input != NULL || !reads))
 		return SR_OK;
 	workspace_finish(workspace);
 	return SR_NOMEM;

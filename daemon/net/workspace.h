@@ -13,11 +13,11 @@
 
 struct workspace {
 	struct arena arena;
-	uint8_t *input;                 /* WORKSPACE_INPUT bytes */
+	uint8_t *input;                 /* WORKSPACE_INPUT bytes; NULL where nothing is read */
 };
 
 /* Errors: NOMEM (locked memory is used up). */
-SR_RESULT workspace_init(struct workspace *workspace);
+SR_RESULT workspace_init(struct workspace *workspace, bool reads);
 void workspace_finish(struct workspace *workspace);
 
 #endif
