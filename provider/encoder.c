@@ -47,7 +47,7 @@ static const struct key *key_to_encode(struct provider *provider, const void *ob
 
 static int print_text(BIO *mem, const struct key *key)
 {
-	return BIO_printf(mem, "Private-Key: (%d bit, held by strongroomd)\n%s\n", EVP_PKEY_get_bits(key->public), key->uri) > 0
+	return BIO_printf(mem, "Private-Key: (%d bit, held by strongroomd)\nURI: %s\n", EVP_PKEY_get_bits(key->public), key->uri) > 0
 		&& EVP_PKEY_print_public(mem, key->public, /* indent= */ 0, /* pctx= */ NULL) == 1;
 }
 

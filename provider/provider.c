@@ -223,17 +223,29 @@ static void make_client(struct provider *provider, const struct settings *settin
 
 /* ---- what is shared by all operations ---- */
 
-/* Fetched once, since a fetch costs as much as a signature. */
-static const char *const digest_names[PROVIDER_DIGESTS] = {
-	"SHA256", "SHA384", "SHA512", "SHA1", "SHA224", "MD5-SHA1"
-};
-
+/* Fetching a digest can cost as much as a signature, so the first few that are used are
+ * kept; not before, since a program that has no key of ours should not pay for it. */
 EVP_MD *provider_digest(struct provider *provider, const char *name)
 {
-	for (size_t i = 0; i < PROVIDER_DIGESTS; i++)
-		if (EVP_MD_is_a(provider->digests[i], name))
-			return EVP_MD_up_ref(provider->digests[i]) ? provider->digests[i] : NULL;
-	return EVP_MD_fetch(provider->libctx, name, /* properties= */ NULL);
+	EVP_MD *md = NULL, *none;
+
+	for (size_t i = 0; i < PROVIDER_DIGESTS; i++) {
+		md = atomic_load(&provider->digests[i]);
+		if (md == NULL)
+			break;
+		if (EVP_MD_is_a(md, name))
+			return EVP_MD_up_ref(md) ? md : NULL;
+	}
+	md = EVP_MD_fetch(provider->libctx, name, /* properties= */ NULL);
+	if (md == NULL || !EVP_MD_up_ref(md))
+		return md;
+	for (size_t i = 0; i < PROVIDER_DIGESTS; i++) {
+		none = NULL;
+		if (atomic_compare_exchange_strong(&provider->digests[i], &none, md))
+			return md;
+	}
+	EVP_MD_free(md);
+	return md;
 }
 
 static bool load_software(struct provider *provider)
@@ -242,14 +254,7 @@ static bool load_software(struct provider *provider)
 	if (provider->libctx == NULL)
 		return false;
 	provider->software = OSSL_PROVIDER_load(provider->libctx, "default");
-	if (provider->software == NULL)
-		return false;
-	for (size_t i = 0; i < PROVIDER_DIGESTS; i++) {
-		provider->digests[i] = EVP_MD_fetch(provider->libctx, digest_names[i], /* properties= */ NULL);
-		if (provider->digests[i] == NULL)
-			return false;
-	}
-	return true;
+	return provider->software != NULL;
 }
 
 static void provider_teardown(void *provctx)
@@ -260,7 +265,7 @@ static void provider_teardown(void *provctx)
 		sr_call_free(atomic_load(&provider->idle_calls[i]));
 	sr_client_free(provider->client);
 	for (size_t i = 0; i < PROVIDER_DIGESTS; i++)
-		EVP_MD_free(provider->digests[i]);
+		EVP_MD_free(atomic_load(&provider->digests[i]));
 	if (provider->software != NULL)
 		OSSL_PROVIDER_unload(provider->software);
 	OSSL_LIB_CTX_free(provider->libctx);

@@ -11,7 +11,7 @@
 
 #include "provider/core.h"
 
-#define PROVIDER_DIGESTS    6   /* that are fetched once */
+#define PROVIDER_DIGESTS    8   /* that are fetched only once */
 #define PROVIDER_IDLE_CALLS 16  /* that are kept for the next operation */
 
 struct provider {
@@ -23,7 +23,7 @@ struct provider {
 	 * so that neither the program's configuration nor we ourselves are in the way. */
 	OSSL_LIB_CTX *libctx;
 	OSSL_PROVIDER *software;
-	EVP_MD *digests[PROVIDER_DIGESTS];
+	_Atomic(EVP_MD *) digests[PROVIDER_DIGESTS];
 
 	_Atomic(struct sr_call *) idle_calls[PROVIDER_IDLE_CALLS];
 };

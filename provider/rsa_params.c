@@ -2,11 +2,14 @@
 /* RSA parameters as numbers and words. */
 #include "provider/rsa_params.h"
 
+#include <ctype.h>
 #include <openssl/core_names.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SALT_MAX 0xffff        /* bytes; more than any key has room for */
 
 struct word {
 	const char *text;
@@ -70,13 +73,13 @@ bool rsa_salt_get(const OSSL_PARAM *p, int *out)
 	long value;
 
 	if (p->data_type != OSSL_PARAM_UTF8_STRING)
-		return OSSL_PARAM_get_int(p, out) == 1 && *out >= SALT_AUTO_DIGEST_MAX;
+		return OSSL_PARAM_get_int(p, out) == 1 && *out >= SALT_AUTO_DIGEST_MAX && *out <= SALT_MAX;
 	if (get_word(p, salts, out))
 		return true;
-	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text) || text == NULL || *text < '0' || *text > '9')
+	if (!OSSL_PARAM_get_utf8_string_ptr(p, &text) || text == NULL || !(isdigit((unsigned char)*text) || *text == '-'))
 		return false;
 	value = strtol(text, &end, 10);
-	if (*end != '\0' || value > 0xffff)
+	if (end == text || *end != '\0' || value < SALT_AUTO_DIGEST_MAX || value > SALT_MAX)
 		return false;
 	*out = (int)value;
 	return true;
