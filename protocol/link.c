@@ -18,6 +18,7 @@
 
 #define HELLO_ID       1
 #define SPIN_SKIP_MAX  1023             /* exchanges without spinning, after it went wrong often */
+#define SPIN_PREEMPTED 2                /* times its length: the processor went to others meanwhile */
 #define PAUSE_MS_MAX   32
 
 /* ---- time ---- */
@@ -284,12 +285,27 @@ static enum sr_err send_all(struct link *link, struct exchange *x)
 
 /* ---- receive ---- */
 
-/* Waking a sleeper costs more than a signature, so when answers come fast, look
- * for this one a while before sleeping, leaving the processor to others in
- * between.  Where that failed, it is tried less and less often. */
-static ssize_t spin_recv(struct link *link, int fd, void *p, size_t n, uint64_t deadline_ns)
+/* How a spin went decides about the next ones.  A miss costs its time and a
+ * processor; one that took much longer than it was to take shows that others
+ * want the processor, so that yielding it costs more than sleeping does. */
+static void spin_learn(struct link *link, bool hit, uint64_t took_ns)
 {
-	uint64_t end_ns;
+	bool preempted = took_ns > SPIN_PREEMPTED * (uint64_t)link->target->spin_ns;
+
+	if (hit && !preempted) {
+		link->spin_backoff /= 2;
+		return;
+	}
+	link->spin_backoff = preempted || link->spin_backoff > SPIN_SKIP_MAX / 2 ? SPIN_SKIP_MAX : link->spin_backoff * 2 + 1;
+	link->spin_skip = link->spin_backoff;
+}
+
+/* Waking a sleeper can cost more than a signature, so when answers come fast,
+ * look for this one a while before sleeping, leaving the processor to others in
+ * between. */
+static ssize_t spin_recv(struct link *link, int fd, void *p, size_t n)
+{
+	uint64_t start_ns, took_ns;
 	ssize_t got;
 
 	if (link->target->spin_ns == 0)
@@ -298,21 +314,16 @@ static ssize_t spin_recv(struct link *link, int fd, void *p, size_t n, uint64_t 
 		link->spin_skip--;
 		return recv(fd, p, n, MSG_DONTWAIT);
 	}
-	end_ns = link_now() + link->target->spin_ns;
-	if (end_ns > deadline_ns)
-		end_ns = deadline_ns;
-	do {
+	start_ns = link_now();
+	for (;;) {
 		got = recv(fd, p, n, MSG_DONTWAIT);
-		if (got >= 0 || errno != EAGAIN) {
-			link->spin_backoff = 0;
-			return got;
-		}
+		took_ns = link_now() - start_ns;
+		if (got >= 0 || errno != EAGAIN || took_ns >= link->target->spin_ns)
+			break;
 		(void)sched_yield();
-	} while (link_now() < end_ns);
-	link->spin_backoff = link->spin_backoff < SPIN_SKIP_MAX ? link->spin_backoff * 2 + 1 : SPIN_SKIP_MAX;
-	link->spin_skip = link->spin_backoff;
-	errno = EAGAIN;
-	return -1;
+	}
+	spin_learn(link, got >= 0, took_ns);
+	return got;
 }
 
 /* Reads what there is, at least one byte, into the room that is left.
@@ -326,7 +337,7 @@ static ssize_t recv_some(struct link *link, struct exchange *x)
 	for (;;) {
 		uint8_t *at = in->p + in->n;
 		size_t room = in->cap - in->n;
-		ssize_t n = first ? spin_recv(link, fd, at, room, x->deadline_ns) : recv(fd, at, room, MSG_DONTWAIT);
+		ssize_t n = first ? spin_recv(link, fd, at, room) : recv(fd, at, room, MSG_DONTWAIT);
 
 		first = false;
 		if (n >= 0)

@@ -167,8 +167,10 @@ enum sr_err sr_uri_parse_short(struct sr_str text, enum sr_uri_kind kind, struct
 
 static size_t append(char *out, size_t at, const char *text)
 {
-	size_t room = SR_URI_MAX - at, n = strnlen(text, room);
+	size_t room = SR_URI_MAX - at, n = strlen(text);
 
+	if (n > room)
+		n = room;
 	memcpy(out + at, text, n);
 	out[at + n] = '\0';
 	return at + n;
