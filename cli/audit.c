@@ -79,11 +79,9 @@ static void print_who(const json_t *identity)
 	if (!json_is_integer(uid))
 		return;
 	user = getpwuid((uid_t)json_integer_value(uid));
-	if (user != NULL)
-		print_field("", user->pw_name, "");
-	else
-		printf("uid %lld", (long long)json_integer_value(uid));
-	print_field(" (", text_of(identity, "unit"), ")");
+	printf("uid %lld", (long long)json_integer_value(uid));
+	print_field(" (", user == NULL ? "" : user->pw_name, ")");
+	print_field(" ", text_of(identity, "unit"), "");
 	(void)fputs("  ", stdout);
 }
 

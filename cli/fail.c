@@ -169,7 +169,7 @@ static void hint_next(const struct cli *cli, enum sr_err err, enum cli_op op, co
 
 	if (err == SR_DENIED)
 		hint_denied(cli, op, on);
-	else if (err == SR_NOT_FOUND)
+	else if (err == SR_NOT_FOUND && op != CLI_OP_grant_add && op != CLI_OP_grant_remove)
 		hint_missing(cli, on);
 	else if (err == SR_DISABLED || err == SR_EXPIRED || err == SR_NOT_YET_VALID || err == SR_KEY_OP)
 		hint_attributes(cli, err, on);

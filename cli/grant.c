@@ -11,13 +11,16 @@
 static SR_RESULT read_scope(const struct cli *cli, const struct args *args, struct sr_uri *scope)
 {
 	const char *text = ARGS_VALUE(args, on);
-	enum sr_err err = sr_uri_parse_short(str_of(text), SR_URI_ANY, scope);
+	struct sr_uri key;
 
-	if (err != SR_OK)
-		(void)fail(cli, err, "\"%.255s\" is no scope: VAULT, VAULT/NAME, VAULT/keys/NAME or a URI", text);
-	else if (scope->version[0] != '\0')
-		(void)fail(cli, err = SR_BAD_PARAMETER, "\"%.255s\" names one version; a grant is for all of them: leave it out", text);
-	return err;
+	if (sr_uri_parse_short(str_of(text), SR_URI_ANY, scope) == SR_OK && scope->version[0] == '\0')
+		return SR_OK;
+	/* what is the name of a key's version would be a scope without it */
+	if (sr_uri_parse_short(str_of(text), SR_URI_KEYS, &key) == SR_OK)
+		(void)fail(cli, SR_BAD_PARAMETER, "\"%.255s\" names one version; a grant is for all of them: leave it out", text);
+	else
+		(void)fail(cli, SR_BAD_PARAMETER, "\"%.255s\" is no scope: VAULT, VAULT/NAME, VAULT/keys/NAME or a URI", text);
+	return SR_BAD_PARAMETER;
 }
 
 static json_t *grant_json(const struct sr_grant_info *grant)

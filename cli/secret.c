@@ -110,13 +110,13 @@ SR_RESULT secret_prompt(const char *prompt, size_t max, struct secret *out)
 	(void)sigaddset(&held, SIGHUP);
 	(void)sigaddset(&held, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &held, &old);
-	fprintf(stderr, "%s: ", prompt);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
-		err = SR_IO;
-	else
+	err = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0 ? SR_OK : SR_IO;
+	if (err == SR_OK) {
+		fprintf(stderr, "%s: ", prompt);
 		err = read_keys(&secret);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	(void)fputc('\n', stderr);
+		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		(void)fputc('\n', stderr);
+	}
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (err != SR_OK)
 		return err;
