@@ -30,6 +30,12 @@ static const struct identity root = { .pid = 1, .uid = 0, .is_operator = true };
 static const struct identity www = { .pid = 2, .uid = 33, .gid = 33 };
 static const struct identity alice = { .pid = 3, .uid = 1000, .gid = 1000 };
 
+/* Before the test framework's own libraries use libcrypto. */
+__attribute__((constructor)) static void lock_memory(void)
+{
+	SR_ASSERT(locked_init(6 << 20) == SR_OK);
+}
+
 static void open_dispatch(void)
 {
 	struct dispatch_options o = { .sealed = sealed, .backend = backend, .key_cache = 1 << 20, .refusals = 1000,
@@ -44,7 +50,6 @@ static void setup(void)
 {
 	static const uint8_t seal_key[SEALED_KEY_LEN] = { 1, 2, 3 };
 
-	cr_assert_eq(locked_init(4 << 20), SR_OK);
 	cr_assert_not_null(mkdtemp(dir));
 	audit_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cr_assert_eq(store_mem_open(7, &store), SR_OK);
@@ -136,7 +141,7 @@ static enum sr_err grant(const struct identity *who, const char *scope, const ch
 	return CALL(who, grant_add, &q, &r);
 }
 
-static enum sr_err revoke(const struct identity *who, const char *scope, const char *principal)
+static enum sr_err take_back(const struct identity *who, const char *scope, const char *principal)
 {
 	struct sr_grant_remove_req q = { .scope = str_of(scope) };
 	struct sr_grant_remove_rep r;
@@ -174,10 +179,10 @@ Test(dispatch, makes_a_key_that_signs_and_records_it)
 	cr_assert(str_is(k.kty, "EC") && str_is(k.crv, "P-256") && k.size == 256 && k.attributes.enabled);
 	cr_assert(str_copy(k.kid, kid, sizeof kid));
 	cr_assert_eq(strncmp(kid, "strongroom://web/keys/tls/", 26), 0, "%s", kid);
-	cr_assert(logged("\"KeyCreate\"", kid, "\"Success\""));
 	memcpy(spki, k.spki.p, k.spki.n);
 	pkey = d2i_PUBKEY(NULL, &p, (long)k.spki.n);
 	cr_assert_not_null(pkey);
+	cr_assert(logged("\"KeyCreate\"", kid, "\"Success\""));
 
 	q.key = str_of(kid);
 	SR_SET(key_sign_req, &q, digest, ((struct sr_bytes){ digest, sizeof digest }));
@@ -215,7 +220,7 @@ Test(dispatch, lets_the_operator_manage_and_not_use)
 
 	make_vault(&root, "strongroom://web");
 	make_key("strongroom://web/keys/tls", "EC");
-	cr_assert_eq(revoke(&root, "strongroom://web", "uid:0"), SR_OK, "%s", detail);
+	cr_assert_eq(take_back(&root, "strongroom://web", "uid:0"), SR_OK, "%s", detail);
 	cr_assert_eq(sign(&root, "strongroom://web/keys/tls"), SR_DENIED, "being operator gives no right to use");
 	cr_assert_eq(grant(&root, "strongroom://web", "uid:1000", "Data Access Administrator"), SR_OK, "a vault without owner: %s", detail);
 	cr_assert_eq(grant(&root, "strongroom://web", "uid:0", "Crypto User"), SR_DENIED, "a vault with one");
@@ -235,9 +240,9 @@ Test(dispatch, takes_away_at_once_what_was_granted)
 		cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_OK, "%s", detail);
 		cr_assert_eq(sign(&www, "strongroom://web/keys/other"), SR_DENIED);
 		cr_assert_eq(grant(&www, "strongroom://web/keys/tls", "uid:1000", "Crypto User"), SR_DENIED);
-		cr_assert_eq(revoke(&root, i % 2 ? "strongroom://web/*/tls" : "strongroom://web/keys/tls", "uid:33"), SR_OK, "%s", detail);
+		cr_assert_eq(take_back(&root, i % 2 ? "strongroom://web/*/tls" : "strongroom://web/keys/tls", "uid:33"), SR_OK, "%s", detail);
 	}
-	cr_assert_eq(revoke(&root, "strongroom://web/keys/tls", "uid:33"), SR_NOT_FOUND);
+	cr_assert_eq(take_back(&root, "strongroom://web/keys/tls", "uid:33"), SR_NOT_FOUND);
 }
 
 static enum sr_err update_enabled(const char *uri, bool enabled)
@@ -335,8 +340,8 @@ Test(dispatch, lists_by_pages)
 		cr_assert(str_copy(r.next, next, sizeof next));
 	} while (SR_HAS(key_list_rep, &r, next));
 	cr_assert_eq(seen, 25);
-	q.vault = SR_STR("strongroom://web2");
-	cr_assert_eq(CALL(&root, key_list, &q, &r), SR_OK);
+	q = (struct sr_key_list_req){ .vault = SR_STR("strongroom://web2") };
+	cr_assert_eq(CALL(&root, key_list, &q, &r), SR_OK, "%s", detail);
 	cr_assert_eq(r.keys.n, 0);
 }
 

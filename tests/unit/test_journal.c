@@ -15,7 +15,7 @@ static json_t *parse(const struct line *line)
 	json_t *o;
 
 	cr_assert_lt(snprintf(text, sizeof text, "{\"seq\":1,%.*s", (int)line->n, line->text), (int)sizeof text);
-	o = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	o = json_loads(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	cr_assert_not_null(o, "%s in %s", error.text, text);
 	return o;
 }
@@ -58,7 +58,7 @@ Test(line, is_json_whatever_the_strings_hold)
 		memset(nasty, (int)c, sizeof nasty);
 		struct sr_str s = { nasty, sizeof nasty };
 		struct line_facts f = { .operation = "X", .err = SR_DENIED, .id = id, .who = &who, .description = s, .vault = s,
-			.object = s, .algorithm = s, .principal = s, .role = s, .count = UINT64_MAX, .duration_ns = UINT64_MAX };
+			.object = s, .algorithm = s, .principal = s, .role = s, .count = INT64_MAX, .duration_ns = UINT64_MAX };
 
 		line_write(&line, &f);
 		cr_assert_leq(line.n, LINE_ROOM);
