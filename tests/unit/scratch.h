@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A directory of a test's own, gone when the test ends. */
+/* A directory of a test's own, gone when the test ends; and whether sanitizers watch. */
 #ifndef SR_TESTS_SCRATCH_H
 #define SR_TESTS_SCRATCH_H
 
@@ -10,6 +10,18 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Sanitizers need address space of their own, and time. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SCRATCH_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SCRATCH_SANITIZED 1
+#endif
+#endif
+#ifndef SCRATCH_SANITIZED
+#define SCRATCH_SANITIZED 0
+#endif
 
 struct scratch {
 	char path[64];
