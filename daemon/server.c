@@ -196,10 +196,10 @@ static SR_RESULT start(struct server *server, const struct settings *settings, c
 	enum sr_err err;
 
 	server->stop_timeout = settings->stop_timeout;
-	/* Sockets first: taken ones are the commonest reason not to start, and who
-	 * connects from here on waits instead of failing. */
-	SR_TRY(open_listeners(server, settings, inherited, problem));
+	/* The data's lock first, so that two daemons on one directory never fight over
+	 * a socket; who connects after that waits until the rest is done. */
 	SR_TRY(open_data(server, settings, problem));
+	SR_TRY(open_listeners(server, settings, inherited, problem));
 	err = backend_software_open(&server->backend);
 	if (err != SR_OK)
 		return problem_set(problem, err, "libcrypto cannot be set up: %s; is locked_memory too little?", problem_text(err));

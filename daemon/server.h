@@ -7,7 +7,7 @@
 
 struct server;
 
-/* Sockets, data directory, key backend, dispatch (audit log, grants, keys), and
+/* Data directory, sockets, key backend, dispatch (audit log, grants, keys), and
  * then clients are served.  inherited: how many sockets systemd passed; if any,
  * they stand for the setting listen.  After locked_init, in a thread with a
  * locked stack, since the seal's key passes through it.  What keeps it from

@@ -424,8 +424,9 @@ static SR_RESULT admit(struct conn *conn, char why[static LIMITS_WHY_MAX])
 	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = conn };
 	enum sr_err err = identity_of_peer(conn->fd, &conn->who);
 
-	(void)snprintf(why, LIMITS_WHY_MAX, "cannot find out who connects");
-	SR_TRY(err);
+	(void)snprintf(why, LIMITS_WHY_MAX, "%s",
+		err == SR_LIMIT ? CONN_NO_DESCRIPTORS : "the kernel does not say who connects");
+	SR_TRY(err == SR_LIMIT ? SR_BUSY : err);
 	(void)snprintf(why, LIMITS_WHY_MAX, "no room for another connection");
 	SR_TRY(registry_add(conn->env->registry, conn));
 	set_deadline(conn, CONN_IDLE);

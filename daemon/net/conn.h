@@ -63,6 +63,7 @@ struct conn {
 /* Takes over an accepted socket: finds out who it is, and waits for its first
  * request; or refuses it, saying why.  fd is the connection's from now on. */
 void conn_open(struct conn_env *env, int fd);
+#define CONN_NO_DESCRIPTORS "the daemon has no file descriptors left (LimitNOFILE=)"
 /* Refuses an accepted socket with this failure, and closes it. */
 void conn_refuse(struct conn_env *env, int fd, enum sr_err err, const char *why);
 

@@ -88,81 +88,109 @@ void identity_unit_of_cgroup(struct sr_str cgroup, char unit[static IDENTITY_UNI
 	}
 }
 
-/* ---- /proc/PID ---- */
+/* ---- /proc/PID ----
+ *
+ * What may not be read, or is not there, counts against the process.  Only when we
+ * ourselves lack something (descriptors, memory) nothing is said about it at all. */
 
-/* As much of a file as fits; false if it cannot be read. */
-static bool read_proc(int dir, const char *name, char *buf, size_t size, struct sr_str *out)
+static SR_RESULT missing_or_err(int err)
+{
+	enum sr_err e = sr_err_from_errno(err);
+
+	return e == SR_LIMIT || e == SR_NOMEM ? e : SR_OK;
+}
+
+/* As much of a file as fits, NUL-terminated; out->p is NULL if it cannot be read, or
+ * goes on behind that.  Errors: LIMIT, NOMEM. */
+static SR_RESULT read_proc(int dir, const char *name, char *buf, size_t size, struct sr_str *out)
 {
 	SR_AUTO_FD fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
+	ssize_t n = 1;
 
+	*out = (struct sr_str){ NULL, 0 };
 	if (fd < 0)
-		return false;
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		if (n == 0)
-			break;
-		len += (size_t)n;
+		return missing_or_err(errno);
+	while (n != 0 && len < size - 1) {
+		n = read(fd, buf + len, size - 1 - len);
+		if (n < 0 && errno != EINTR)
+			return missing_or_err(errno);
+		len += n > 0 ? (size_t)n : 0;
 	}
-	*out = (struct sr_str){ buf, len };
-	return true;
+	buf[len] = '\0';
+	if (len < size - 1)
+		*out = (struct sr_str){ buf, len };
+	return SR_OK;
 }
 
-static bool same_file(int dir, int own, const char *name)
+static SR_RESULT same_file(int dir, int own, const char *name, bool *out)
 {
 	char theirs[4096], ours[4096];
 	struct sr_str a, b;
 
-	return read_proc(dir, name, theirs, sizeof theirs, &a) && read_proc(own, name, ours, sizeof ours, &b)
-		&& a.n < sizeof theirs && str_eq(a, b);
+	SR_TRY(read_proc(dir, name, theirs, sizeof theirs, &a));
+	SR_TRY(read_proc(own, name, ours, sizeof ours, &b));
+	*out = a.p != NULL && b.p != NULL && str_eq(a, b);
+	return SR_OK;
 }
 
 /* A process of our own pid namespace has one pid there, a nested one several. */
-static bool one_pid(int dir)
+static SR_RESULT one_pid(int dir, bool *out)
 {
 	char text[8192];
 	struct sr_str status;
 	const char *at;
 	size_t n, numbers = 0;
 
-	if (!read_proc(dir, "status", text, sizeof text - 1, &status))
-		return false;
-	text[status.n] = '\0';
-	at = strstr(text, "\nNSpid:");
+	*out = false;
+	SR_TRY(read_proc(dir, "status", text, sizeof text, &status));
+	at = status.p != NULL ? strstr(status.p, "\nNSpid:") : NULL;
 	if (at == NULL)
-		return false;
+		return SR_OK;
 	for (at += strlen("\nNSpid:"); *at != '\n' && *at != '\0'; at += n) {
 		at += strspn(at, "\t ");
 		n = strcspn(at, "\t \n");
 		if (n > 0)
 			numbers++;
 	}
-	return numbers == 1;
+	*out = numbers == 1;
+	return SR_OK;
+}
+
+static bool same_link(int dir, int own, const char *name)
+{
+	struct stat theirs, ours;
+
+	return fstatat(dir, name, &theirs, 0) == 0 && fstatat(own, name, &ours, 0) == 0
+		&& theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
 }
 
 /* Is it in our user and pid namespaces?  The links tell, but reading them takes
  * as much right as tracing the process; without that, what anybody may read
  * tells the same unless root itself built a namespace that maps all ids to themselves. */
-static bool own_namespaces(int dir)
+static SR_RESULT own_namespaces(int dir, bool *out)
 {
 	SR_AUTO_FD own = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat user, pid, own_user, own_pid;
+	struct stat link;
 
-	if (own < 0 || fstatat(own, "ns/user", &own_user, 0) != 0 || fstatat(own, "ns/pid", &own_pid, 0) != 0)
-		return false;
-	if (fstatat(dir, "ns/user", &user, 0) == 0 && fstatat(dir, "ns/pid", &pid, 0) == 0)
-		return user.st_ino == own_user.st_ino && user.st_dev == own_user.st_dev
-			&& pid.st_ino == own_pid.st_ino && pid.st_dev == own_pid.st_dev;
-	return (errno == EACCES || errno == EPERM)
-		&& one_pid(dir) && same_file(dir, own, "uid_map") && same_file(dir, own, "gid_map");
+	*out = false;
+	if (own < 0)
+		return missing_or_err(errno);
+	if (fstatat(dir, "ns/user", &link, 0) == 0) {
+		*out = same_link(dir, own, "ns/user") && same_link(dir, own, "ns/pid");
+		return SR_OK;
+	}
+	if (errno != EACCES && errno != EPERM)
+		return SR_OK;
+	SR_TRY(one_pid(dir, out));
+	if (*out)
+		SR_TRY(same_file(dir, own, "uid_map", out));
+	if (*out)
+		SR_TRY(same_file(dir, own, "gid_map", out));
+	return SR_OK;
 }
 
-static void learn_from_proc(struct identity *who)
+static SR_RESULT learn_from_proc(struct identity *who)
 {
 	SR_AUTO_FD dir = -1;
 	char path[32], text[4096];
@@ -171,12 +199,13 @@ static void learn_from_proc(struct identity *who)
 	(void)snprintf(path, sizeof path, "/proc/%d", (int)who->pid);
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return;
-	/* a text cut off could end in the middle of a name: then no unit */
-	if (read_proc(dir, "cgroup", text, sizeof text, &cgroup) && cgroup.n < sizeof text)
+		return missing_or_err(errno);
+	SR_TRY(read_proc(dir, "cgroup", text, sizeof text, &cgroup));
+	if (cgroup.p != NULL)
 		identity_unit_of_cgroup(cgroup, who->unit);
 	if (who->uid == 0 || who->uid == geteuid())
-		who->is_operator = own_namespaces(dir);
+		SR_TRY(own_namespaces(dir, &who->is_operator));
+	return SR_OK;
 }
 
 /* ---- the socket ---- */
@@ -243,7 +272,7 @@ static SR_RESULT learn(int fd, struct identity *who)
 	SR_TRY(learn_groups(fd, who));
 	SR_TRY(learn_pidfd(fd, who));
 	if (who->pidfd >= 0)
-		learn_from_proc(who);
+		SR_TRY(learn_from_proc(who));
 	return still_there(who) ? SR_OK : SR_NOT_FOUND;
 }
 

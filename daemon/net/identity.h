@@ -25,7 +25,7 @@ struct identity {
 };
 
 /* Asks the kernel about the peer of a connected Unix socket.  Errors: IO, NOMEM,
- * NOT_FOUND (the peer is gone already). */
+ * LIMIT (no descriptors left), NOT_FOUND (the peer is gone already). */
 SR_RESULT identity_of_peer(int fd, struct identity *out);
 void identity_finish(struct identity *identity);
 

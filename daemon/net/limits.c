@@ -9,6 +9,7 @@
 
 #define BUCKETS 256             /* users at once are few */
 #define LOG_LINES_PER_SECOND 5
+#define RESERVED 16             /* connections that only the operator gets, who may set things right */
 
 struct account {
 	struct account *next;   /* in its bucket */
@@ -56,12 +57,20 @@ static struct account **account_at(struct limits *limits, uid_t uid)
 	return at;
 }
 
+/* How many connections are not for this uid. */
+static uint64_t reserved_from(const struct limits *limits, uid_t uid)
+{
+	if (uid == 0 || uid == geteuid() || limits->options.connections_max <= 2 * RESERVED)
+		return 0;
+	return RESERVED;
+}
+
 static SR_RESULT connect_locked(struct limits *limits, uid_t uid, struct account **out, char why[static LIMITS_WHY_MAX])
 {
 	const struct limits_options *options = &limits->options;
 	struct account **at = account_at(limits, uid);
 
-	if (limits->connections >= options->connections_max) {
+	if (limits->connections >= options->connections_max - reserved_from(limits, uid)) {
 		(void)snprintf(why, LIMITS_WHY_MAX, "too many connections (limit %" PRIu64 ": connections_max)",
 			options->connections_max);
 		return SR_LIMIT;

@@ -275,7 +275,7 @@ static bool refuse_one(struct listener *listener)
 		spare = -1;
 		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0)
-			conn_refuse(listener->env, fd, SR_BUSY, "the daemon has no file descriptors left (LimitNOFILE=)");
+			conn_refuse(listener->env, fd, SR_BUSY, CONN_NO_DESCRIPTORS);
 	}
 	spare_fill();
 	pthread_mutex_unlock(&spare_lock);
