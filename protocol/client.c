@@ -167,7 +167,6 @@ static enum sr_err run(struct sr_client *client, struct sr_call *call, const str
 	err = call_encode(call, x.id, op, request);
 	buffer_reset(&call->answer);
 	buffer_reset(&call->lists);
-	memset(reply, 0, op->reply->size);
 	if (err != SR_OK)
 		return err;
 	x.request = (struct sr_bytes){ call->request.p, call->request.n };

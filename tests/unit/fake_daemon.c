@@ -182,7 +182,7 @@ static void do_sign(struct conn *c, uint64_t id, const struct sr_key_sign_req *q
 
 	atomic_fetch_add(&c->state->signs, 1);
 	if (str_is(q->alg, "missing"))
-		answer(c, id, &key_sign_req_schema, q, SR_STR(""));
+		answer(c, id, &key_item_schema, &(struct sr_key_item){ .kid = SR_STR(KID), .kty = SR_STR("EC") }, SR_STR(""));
 	else
 		answer(c, id, &key_sign_rep_schema, &r, q->alg);
 }
