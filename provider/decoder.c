@@ -99,27 +99,33 @@ static int give_key(struct key *key, OSSL_CALLBACK *data_cb, void *data_cbarg)
 	return ok;
 }
 
+static int decode_reference(struct decoder *d, struct sr_bytes der, OSSL_CALLBACK *data_cb, void *data_cbarg)
+{
+	struct sr_reference reference;
+	enum key_type type;
+	struct key *key;
+
+	if (!key_type_of_reference(der, &type) || type != d->type)
+		return 1;
+	if (sr_reference_decode(der, &reference) != SR_OK)
+		return RAISE(d->provider, SR_BAD_PARAMETER, "a damaged key reference; 'strongroom key pem' prints it anew");
+	key = key_open(d->provider, (struct sr_str){ reference.uri, strlen(reference.uri) }, reference.spki);
+	return key != NULL && give_key(key, data_cb, data_cbarg);
+}
+
 static int decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_cbarg,
 	__attribute__((unused)) OSSL_PASSPHRASE_CALLBACK *pw_cb, __attribute__((unused)) void *pw_cbarg)
 {
 	struct decoder *d = ctx;
-	struct sr_reference reference;
 	uint8_t *der;
 	size_t der_len;
-	enum key_type type;
-	struct key *key = NULL;
-	bool ours;
+	int ok;
 
 	if (!decoder_does_selection(d->provider, selection) || !read_sequence(&d->provider->core, in, &der, &der_len))
 		return 1;
-	ours = sr_reference_decode((struct sr_bytes){ der, der_len }, &reference) == SR_OK && key_type_of_spki(reference.spki, &type)
-		&& type == d->type;
-	if (ours)
-		key = key_open(d->provider, (struct sr_str){ reference.uri, strlen(reference.uri) }, reference.spki);
+	ok = decode_reference(d, (struct sr_bytes){ der, der_len }, data_cb, data_cbarg);
 	free(der);
-	if (!ours)
-		return 1;
-	return key != NULL && give_key(key, data_cb, data_cbarg);
+	return ok;
 }
 
 #define TYPE(id, name, aliases, oid) \

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strongroom/reference.h>
 
 /* What an imported or daemon-made RSA key may be; more only costs time to load. */
 #define RSA_BITS_MIN 1024
@@ -42,6 +43,11 @@ static bool enter_sequence(const unsigned char **p, const unsigned char **end)
 	return true;
 }
 
+static ASN1_OBJECT *next_object(const unsigned char **p, const unsigned char *end)
+{
+	return d2i_ASN1_OBJECT(NULL, p, end - *p);
+}
+
 bool key_type_of_spki(struct sr_bytes spki, enum key_type *out)
 {
 	static const struct { int nid; enum key_type type; } types[] = {
@@ -57,7 +63,7 @@ bool key_type_of_spki(struct sr_bytes spki, enum key_type *out)
 	/* SubjectPublicKeyInfo, in it AlgorithmIdentifier, in it first the OID */
 	if (!enter_sequence(&p, &end) || !enter_sequence(&p, &end))
 		return false;
-	algorithm = d2i_ASN1_OBJECT(NULL, &p, end - p);
+	algorithm = next_object(&p, end);
 	if (algorithm == NULL)
 		return false;
 	nid = OBJ_obj2nid(algorithm);
@@ -65,6 +71,37 @@ bool key_type_of_spki(struct sr_bytes spki, enum key_type *out)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (types[i].nid == nid) {
 			*out = types[i].type;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool key_type_of_reference(struct sr_bytes der, enum key_type *out)
+{
+	static const char *const oids[KEY_TYPES] = {
+#define TYPE(id, name, aliases, oid) [KEY_##id] = oid,
+#include "provider/types.def"
+#undef TYPE
+	};
+	static const unsigned char version[] = { V_ASN1_INTEGER, 1, 0 };
+	const unsigned char *p = der.p, *end = der.p + der.n;
+	ASN1_OBJECT *algorithm;
+	char text[80];
+	int n;
+
+	/* PrivateKeyInfo, in it the version, then AlgorithmIdentifier, in it first the OID */
+	if (!enter_sequence(&p, &end) || (size_t)(end - p) < sizeof(version) || memcmp(p, version, sizeof(version)) != 0)
+		return false;
+	p += sizeof(version);
+	if (!enter_sequence(&p, &end))
+		return false;
+	algorithm = next_object(&p, end);
+	n = algorithm != NULL ? OBJ_obj2txt(text, sizeof(text), algorithm, /* no_name= */ 1) : 0;
+	ASN1_OBJECT_free(algorithm);
+	for (int type = 0; type < KEY_TYPES; type++) {
+		if (n > 0 && (size_t)n < sizeof(text) && strcmp(text, oids[type]) == 0) {
+			*out = (enum key_type)type;
 			return true;
 		}
 	}

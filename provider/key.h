@@ -33,6 +33,11 @@ const char *key_type_name(enum key_type type);
  * if it is not of a type in types.def or not a SubjectPublicKeyInfo at all. */
 bool key_type_of_spki(struct sr_bytes spki, enum key_type *out);
 
+/* Whose reference this is, from the OID alone, so that it may still be damaged; false
+ * if it is not PKCS#8 with an OID of ours.  Cheap: every private key that the program
+ * loads is asked. */
+bool key_type_of_reference(struct sr_bytes der, enum key_type *out);
+
 /* A key with nothing in it.  NULL when out of memory. */
 struct key *key_new(struct provider *provider, enum key_type type);
 /* The key of that URI (with version) and SubjectPublicKeyInfo; both are checked, since

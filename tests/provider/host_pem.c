@@ -54,3 +54,55 @@ int promise_pem_public(int argc, char **argv)
 	BIO_free(file);
 	return 0;
 }
+
+/* pem_error FILE WORDS: no key can be read from it, and an error on the queue says why */
+int promise_pem_error(int argc, char **argv)
+{
+	BIO *file;
+	const char *data;
+	int flags;
+	bool found = false;
+
+	EXPECT(argc == 2);
+	file = BIO_new_file(argv[0], "r");
+	EXPECT(file != NULL);
+	EXPECT(PEM_read_bio_PrivateKey(file, NULL, NULL, NULL) == NULL);
+	while (ERR_get_error_all(NULL, NULL, NULL, &data, &flags) != 0)
+		if ((flags & ERR_TXT_STRING) != 0 && strncmp(data, "strongroom: ", 12) == 0 && strstr(data, argv[1]) != NULL)
+			found = true;
+	EXPECT(found);
+	BIO_free(file);
+	return 0;
+}
+
+static void try_der(const unsigned char *der, long length)
+{
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &der, length);
+
+	EXPECT(key != NULL || ERR_peek_error() != 0);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+}
+
+/* damaged FILE: a reference (DER) with any bit wrong, or cut off, does no harm */
+int promise_damaged(int argc, char **argv)
+{
+	unsigned char der[1024];
+	size_t length;
+	FILE *file;
+
+	EXPECT(argc == 1);
+	file = fopen(argv[0], "rb");
+	EXPECT(file != NULL);
+	length = fread(der, 1, sizeof(der), file);
+	fclose(file);
+	EXPECT(length > 100 && length < sizeof(der));
+	for (size_t n = 0; n < length; n++)
+		try_der(der, (long)n);
+	for (size_t bit = 0; bit < length * 8; bit++) {
+		der[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		try_der(der, (long)length);
+		der[bit / 8] ^= (unsigned char)(1u << bit % 8);
+	}
+	return 0;
+}

@@ -22,7 +22,7 @@ signatures_of() {
 start_daemon
 check "a vault is created" strongroom vault create web
 for suffix in "" -other; do
-	check "rsa$suffix"     strongroom key create "web/rsa$suffix" --kty RSA --size 2048
+	check "rsa$suffix"     strongroom key create "web/rsa$suffix" --kty RSA --size 2048 --timeout 60000
 	check "p256$suffix"    strongroom key create "web/p256$suffix" --kty EC --curve P-256
 	check "p384$suffix"    strongroom key create "web/p384$suffix" --kty EC --curve P-384
 	check "p521$suffix"    strongroom key create "web/p521$suffix" --kty EC --curve P-521
@@ -69,7 +69,7 @@ for k in rsa p256 ed25519; do
 done
 
 # ---- PKCS#1 v1.5 decryption is for keys that allow it ----
-check "rsa: a key that allows RSA1_5" strongroom key create web/old --kty RSA --size 2048 --allow-rsa1_5
+check "rsa: a key that allows RSA1_5" strongroom key create web/old --kty RSA --size 2048 --timeout 60000 --allow-rsa1_5
 check "rsa: TLS 1.2 with the old key exchange"                host tls_rsa "$(uri old)"
 refuse "rsa: not with a key that does not allow RSA1_5"       host tls_rsa "$(uri rsa)"
 
@@ -111,8 +111,29 @@ head -c 3000000 /dev/urandom > "$file"
 check "a file of noise has no key" host pem "$file" 0 0
 
 # ---- a reference that is damaged ----
-sed 's/^M/N/' "$work/p256.own.pem" > "$file"
-refuse "a damaged reference is not loaded" with_provider openssl pkey -in "$file" -noout
+# with_other_uri FILE: the reference with something that is no URI in its place
+with_other_uri() {
+	"$PYTHON" - "$1" <<-'end'
+		import base64, re, sys
+		pem = open(sys.argv[1]).read()
+		body = re.search(r'-----\n([^-]*)-----END', pem).group(1)
+		der = base64.b64decode(body)
+		assert der.count(b'strongroom://') == 1
+		print(pem.replace(body, base64.encodebytes(der.replace(b'strongroom://', b'strongroom:/x')).decode()), end='')
+	end
+}
+for form in pem own.pem; do
+	with_other_uri "$work/p256.$form" > "$file"
+	refuse "p256.$form: a damaged reference is not loaded" with_provider openssl pkey -in "$file" -noout
+	check  "p256.$form: and it says so"                    host pem_error "$file" damaged
+done
+sed '/^-----BEGIN/a not Base64' "$work/p256.own.pem" > "$file"
+refuse "nor one with something else in it" with_provider openssl pkey -in "$file" -noout
+check  "and it says so"                    host pem_error "$file" damaged
+for k in rsa p256 ed25519; do
+	with_provider openssl pkey -in "$work/$k.pem" -outform DER -out "$work/$k.der"
+	check "$k: a reference with any bit wrong, or cut off, does no harm" host damaged "$work/$k.der"
+done
 
 # ---- bound to a version ----
 check "a new version is made" strongroom key create web/p256 --kty EC --curve P-256
