@@ -56,6 +56,8 @@ struct conn {
 	bool has_sender;
 	bool closing;                   /* when the answer is out */
 	_Atomic int64_t deadline;       /* ms, monotonic; 0: none */
+	_Atomic bool armed;             /* orders what its owners do, one after the other: the epoll set does
+	                                 * that as well, but C does not know */
 	struct backlog in, out;
 	struct conn *next;              /* pool.queue */
 };
