@@ -105,18 +105,25 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Says which lines it may be: those since the last checkpoint that fits, or the one
- * whose tile knows better. */
+/* The first line that its hash tile does not know, if there is one. */
+static enum sr_err bad_blamed(struct logcheck *check)
+{
+	uint64_t index;
+
+	if (check->tiles == NULL || !logcheck_tiles_blame(check->tiles, &index))
+		return SR_OK;
+	return bad(check, logcheck_tiles_file(check->tiles, index), index,
+		"%s: line %" PRIu64 " is not the line that was written", logcheck_tiles_file(check->tiles, index), index);
+}
+
+/* Says which lines it may be: that one, or all since the last checkpoint that fits. */
 static enum sr_err bad_root(struct logcheck *check, const struct expected *expected)
 {
-	uint64_t from = check->report.covered, index;
+	uint64_t from = check->report.covered;
 
 	if (from < check->report.first)
 		from = check->report.first;
-	if (check->tiles != NULL && logcheck_tiles_blame(check->tiles, &index))
-		return bad(check, logcheck_tiles_file(check->tiles, index), index,
-			"%s: line %" PRIu64 " is not the line that was written (%s does not fit)",
-			logcheck_tiles_file(check->tiles, index), index, expected->name);
+	SR_TRY(bad_blamed(check));
 	return bad(check, check->file, from, "%s%sof the lines %" PRIu64 " to %" PRIu64
 		" at least one is not the line that was written (%s does not fit)",
 		check->file, check->file[0] != '\0' ? ": " : "", from, expected->checkpoint.size - 1, expected->name);
@@ -180,9 +187,11 @@ static SR_RESULT take_line(struct logcheck *check, struct sr_bytes line)
 	const char *fault = segment_line_fault(line, check->range.size);
 	uint8_t leaf[MERKLE_HASH_LEN];
 
-	if (fault != NULL)
+	if (fault != NULL) {
+		(void)bad_blamed(check);        /* what is wrong may have begun in a line before */
 		return bad(check, check->file, check->range.size, "%s%sline %" PRIu64 " %s", check->file,
 			check->file[0] != '\0' ? ": " : "", check->range.size, fault);
+	}
 	logcheck_trimmed(line, &check->trimmed);
 	SR_TRY(merkle_leaf(check->hasher, line, leaf));
 	SR_TRY(merkle_append(check->hasher, &check->range, leaf));

@@ -349,10 +349,12 @@ SR_RESULT recover_run(struct audit *audit, bool *whole)
 
 	*whole = true;
 	SR_TRY(find_reference(audit));
-	SR_TRY(segment_list_load(audit->options.dirfd, SEGMENT_LINES, &list));
+	err = segment_list_load(audit->options.dirfd, SEGMENT_LINES, &list);
+	if (err != SR_OK && err != SR_CORRUPT)
+		return err;
 	if (list.n > 0)
 		err = recover_list(audit, &list, whole);
-	else if (audit->ref.size > 0)
+	else if (audit->ref.size > 0 || err == SR_CORRUPT)
 		err = open_damaged(audit, &list);
 	else
 		err = start_empty(audit);
