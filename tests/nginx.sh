@@ -11,11 +11,11 @@ free_port() {
 	"$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# nginx_conf WORKERS
-nginx_conf() {
-	cat <<-END
+# WORKERS of them, for the servers that nginx_server adds.
+nginx_configure() {
+	cat > "$NGINX/nginx.conf" <<-END
 		$(is_root && echo "user www-data;")
-		worker_processes $1;
+		worker_processes ${WORKERS:-2};
 		daemon off;
 		pid nginx.pid;
 		error_log error.log info;
@@ -54,7 +54,7 @@ nginx_run() {
 }
 
 nginx_start() {
-	nginx_conf "${WORKERS:-2}" > "$NGINX/nginx.conf"
+	nginx_configure
 	: > "$NGINX_LOG"
 	chmod 0666 "$NGINX_LOG"
 	background env OPENSSL_CONF="$SR_CONF" LD_PRELOAD="${PRELOAD:-}" ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \

@@ -41,6 +41,7 @@ site ec --kty EC --curve P-256
 site rsa --kty RSA --size 2048
 site ed --kty OKP --curve Ed25519
 
+nginx_configure
 check "nginx -t accepts the references" nginx_run -t
 stop_daemon
 check "nginx -t accepts them with the daemon down" nginx_run -t
@@ -53,9 +54,8 @@ cp "$NGINX_LOG" "$work/out"
 says "nginx's log names the uid, www-data's"        "uid[ =]*$(id -u www-data)"
 says "nginx's log names the key"                    'strongroom://web/keys/ec|web/ec'
 says "nginx's log names the missing permission"     'keys/sign'
-strongroom audit tail > "$work/out"
-audited=$(grep KeySign "$work/out" | grep -v '"OK"' | tail -n 1)
-echo "$audited" > "$work/out"
+strongroom audit tail -o json > "$work/tail"
+grep KeySign "$work/tail" | grep Failure | tail -n 1 > "$work/out"
 says "the audit log has the refusal, with the uid"  "\"uid\": *$(id -u www-data)[,}]"
 says "the audit log has the key"                    'strongroom://web/keys/ec'
 says "the audit log has the missing permission"     'keys/sign'

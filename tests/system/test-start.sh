@@ -4,9 +4,9 @@
 # starts that must be clean whatever happened before.
 . "$(dirname "$0")/../lib.sh"
 
-# try [ARGS...]: a start that is expected to end by itself
+# try [ARGS...]: a start that is expected to end by itself; SOCKET is another socket
 try() {
-	timeout 30 strongroomd --data "$DATA" --socket "$STRONGROOM_SOCKET" --config "$CONFIG" "$@"
+	timeout 30 strongroomd --data "$DATA" --socket "${SOCKET:-$STRONGROOM_SOCKET}" --config "$CONFIG" "$@"
 }
 
 mode_of() {
@@ -26,7 +26,7 @@ check "status warns that the seal lies beside what it seals" strongroom status
 says "and says so" '[Ss]eal'
 
 # ---- twice ----
-refuse "a second daemon on the same directory is refused" try --socket "$work/run/other.sock"
+SOCKET=$work/run/other.sock refuse "a second daemon on the same directory is refused" try
 says "and names the directory" "$DATA"
 check "the first one goes on" has_key
 refuse "a second daemon on the same socket is refused" try --data "$work/other"
@@ -139,7 +139,7 @@ for round in $(seq 40); do
 	sleep "0.$(printf %03d $((round * 2 - 2)))"
 	kill_daemon 2> /dev/null
 	launch_daemon
-	until_ok 20 strongroom_or_gone
+	until_ok 20 answers_or_gone
 	if ! strongroom vault create web > "$work/out" 2>&1; then
 		broken=$((broken + 1))
 		fail "a start after a kill -9 within $((round * 2 - 2)) ms of the first one" "$work/out" "$DAEMON_LOG"
