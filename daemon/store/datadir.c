@@ -222,16 +222,21 @@ static SR_RESULT open_complete(struct datadir *d, const char *path, const struct
 	return SR_OK;
 }
 
-/* Whatever state DIR is in, it is complete then, or refused. */
+static SR_RESULT require_known(const struct contents *contents, const char *path, char problem[static PROBLEM_MAX])
+{
+	if (contents->format || contents->init || contents->empty)
+		return SR_OK;
+	return problem_set(problem, SR_FORMAT, "%s holds %.100s but no " DATADIR_FORMAT_FILE " file, so it is no data directory "
+		"of strongroomd: use an empty or a new one; if this one has lost the file, restore it from a backup",
+		path, contents->other);
+}
+
+/* Whatever state DIR is in, it is complete then. */
 static SR_RESULT complete(struct datadir *d, const struct contents *contents, const char *path,
 	const struct seal *seal, size_t map_size, char problem[static PROBLEM_MAX])
 {
 	if (contents->format)
 		return contents->init ? datadir_init_end(d->dirfd, path, problem) : SR_OK;
-	if (!contents->init && !contents->empty)
-		return problem_set(problem, SR_FORMAT, "%s holds %.100s but no " DATADIR_FORMAT_FILE " file, so it is no data directory "
-			"of strongroomd: use an empty or a new one; if this one has lost the file, restore it from a backup",
-			path, contents->other);
 	if (contents->init)
 		SR_TRY(datadir_init_undo(d->dirfd, path, problem));
 	SR_TRY(datadir_init(d->dirfd, path, seal, map_size, problem));
@@ -258,6 +263,8 @@ SR_RESULT datadir_open(const struct datadir_options *options, struct datadir **o
 	err = dir_each(d->dirfd, ".", see, &contents);
 	if (err != SR_OK)
 		return problem_set(problem, err, "the data directory %s cannot be read: %m", path);
+	/* before its mode, or --data /etc would be answered with the advice to chmod that */
+	SR_TRY(require_known(&contents, path, problem));
 	SR_TRY(require_private(d->dirfd, path, contents.empty, problem));
 	SR_TRY(seal_open(options->seal, d->dirfd, options->path, &seal, problem));
 	SR_TRY(complete(d, &contents, path, seal, options->store_map_size, problem));

@@ -242,6 +242,10 @@ Test(datadir, a_directory_of_something_else_is_refused_by_name)
 	cr_assert_eq(mkdir(f.dir, 0700), 0);
 	write_file("dir/holiday.jpg", "x", 1, 0600);
 	must_refuse(SR_FORMAT, "holiday.jpg", "FORMAT");
+	cr_assert_eq(chmod(f.dir, 0755), 0);
+	must_refuse(SR_FORMAT, "holiday.jpg", "FORMAT");
+	cr_assert_null(strstr(f.problem, "chmod"), "%s", f.problem);
+	cr_assert_eq(mode_of("dir"), 0755);
 	cr_assert_not(exists("dir/INIT"));
 	cr_assert_not(exists("dir/store"));
 }
