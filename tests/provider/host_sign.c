@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signatures and decryption, by every path that programs take. */
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -73,7 +75,8 @@ int promise_sign(int argc, char **argv)
 int promise_digests(int argc, char **argv)
 {
 	static const char *const digests[] = {
-		"SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "SHA512-256", "SHA3-256", "SHA3-512", "RIPEMD160", "MD5"
+		"SHA1", "SHA224", "SHA256", "SHA384", "SHA512", "SHA512-256", "SHA3-256", "SHA3-512", "RIPEMD160", "MD5",
+		"MD5-SHA1"
 	};
 	EVP_PKEY *key, *public_half;
 	unsigned char sig[1024];
@@ -82,8 +85,11 @@ int promise_digests(int argc, char **argv)
 	key = host_load(NULL, argv[0]);
 	public_half = host_public(key);
 	for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
-		size_t sig_len = sign_in_parts(key, digests[i], sig);
+		size_t sig_len;
 
+		if (strcmp(digests[i], "MD5-SHA1") == 0 && !EVP_PKEY_is_a(key, "RSA"))
+			continue;
+		sig_len = sign_in_parts(key, digests[i], sig);
 		if (!host_verifies(public_half, digests[i], sig, sig_len, message)) {
 			fprintf(stderr, "with %s\n", digests[i]);
 			EXPECT(false);
@@ -251,5 +257,55 @@ int promise_rounds(int argc, char **argv)
 		}
 	}
 	EVP_PKEY_free(key);
+	return 0;
+}
+
+/* Gives the AlgorithmIdentifier that a context says its signatures have; returns its length. */
+static size_t algorithm_identifier(EVP_PKEY *key, const char *digest, const char *mgf1, int salt, unsigned char out[256])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *pctx;
+	OSSL_PARAM params[2];
+
+	EXPECT(EVP_DigestSignInit_ex(ctx, &pctx, digest, NULL, NULL, key, NULL) == 1);
+	if (mgf1 != NULL)
+		set_pss(pctx, salt, mgf1);
+	params[0] = OSSL_PARAM_construct_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, out, 256);
+	params[1] = OSSL_PARAM_construct_end();
+	EXPECT(EVP_PKEY_CTX_get_params(pctx, params) == 1);
+	EXPECT(OSSL_PARAM_modified(&params[0]));
+	EVP_MD_CTX_free(ctx);
+	return params[0].return_size;
+}
+
+static void same_identifier(EVP_PKEY *key, EVP_PKEY *software, const char *digest, const char *mgf1, int salt)
+{
+	unsigned char ours[256], theirs[256];
+	size_t ours_len = algorithm_identifier(key, digest, mgf1, salt, ours);
+	size_t theirs_len = algorithm_identifier(software, digest, mgf1, salt, theirs);
+
+	EXPECT(ours_len == theirs_len && memcmp(ours, theirs, ours_len) == 0);
+}
+
+/* identifier KEY SOFTWARE-KEY: AlgorithmIdentifiers are, to the byte, the default provider's;
+ * both keys are of one type and size */
+int promise_identifier(int argc, char **argv)
+{
+	static const char *const digests[] = { "SHA1", "SHA224", "SHA256", "SHA384", "SHA512" };
+	static const int salts[] = { 0, 20, 32, 130 };
+	EVP_PKEY *key, *software;
+	size_t n = sizeof(digests) / sizeof(digests[0]);
+
+	EXPECT(argc == 2);
+	key = host_load(NULL, argv[0]);
+	software = host_load(NULL, argv[1]);
+	if (host_digest(key) == NULL)
+		same_identifier(key, software, NULL, NULL, 0);
+	for (size_t i = 0; host_digest(key) != NULL && i < n; i++)
+		same_identifier(key, software, digests[i], NULL, 0);
+	for (size_t i = 0; EVP_PKEY_is_a(key, "RSA") && i < n * n * 4; i++)
+		same_identifier(key, software, digests[i % n], digests[i / n % n], salts[i / n / n]);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(software);
 	return 0;
 }

@@ -78,8 +78,13 @@ openssl genpkey -quiet -algorithm RSA -out "$work/soft-rsa.pem" 2> /dev/null ||
 	openssl genpkey -algorithm RSA -out "$work/soft-rsa.pem" 2> /dev/null
 openssl ecparam -name P-256 -genkey -noout -out "$work/soft-ec.pem"
 openssl genpkey -algorithm ED25519 -out "$work/soft-ed.pem"
+check "rsa: algorithm identifiers are the default provider's"     host identifier "$(uri rsa)" "$work/soft-rsa.pem"
+check "p256: algorithm identifiers are the default provider's"    host identifier "$(uri p256)" "$work/soft-ec.pem"
+check "ed25519: algorithm identifiers are the default provider's" host identifier "$(uri ed25519)" "$work/soft-ed.pem"
 check "keys that are not Strongroom's stay the default provider's" \
 	host software "$work/soft-rsa.pem" "$work/soft-ec.pem" "$work/soft-ed.pem"
+check "even where the program prefers ours" with_provider openssl dgst -sha256 -sign "$work/soft-ec.pem" \
+	-propquery '?provider=strongroom' -out "$work/sig" "$work/p256.pem"
 
 # ---- PEM files with more in them ----
 for k in rsa p256 ed25519; do
