@@ -143,6 +143,39 @@ static void print_lines(const struct cli *cli, struct sr_bytes lines)
 
 /* ---- tail ---- */
 
+static SR_RESULT is_kept(const struct cli *cli, uint64_t index)
+{
+	struct sr_audit_read_req q = { 0 };
+	struct sr_audit_read_rep r;
+
+	SR_SET(audit_read_req, &q, from, index);
+	SR_SET(audit_read_req, &q, max, 1);
+	return sr_audit_read(cli->client, cli->call, &q, &r);
+}
+
+SR_RESULT audit_first_kept(const struct cli *cli, uint64_t size, uint64_t *first)
+{
+	uint64_t gone = 0, kept = size;
+	enum sr_err err = is_kept(cli, 0);
+
+	*first = 0;
+	if (err != SR_NOT_FOUND)
+		return err;
+	while (kept - gone > 1) {
+		uint64_t middle = gone + (kept - gone) / 2;
+
+		err = is_kept(cli, middle);
+		if (err != SR_OK && err != SR_NOT_FOUND)
+			return err;
+		if (err == SR_OK)
+			kept = middle;
+		else
+			gone = middle;
+	}
+	*first = kept;
+	return SR_OK;
+}
+
 /* Prints lines from *from on up to the log's end, and moves it there. */
 static int print_up_to_end(const struct cli *cli, uint64_t *from)
 {
@@ -163,18 +196,23 @@ static int print_up_to_end(const struct cli *cli, uint64_t *from)
 	return 0;
 }
 
-/* The index of the first of the last n lines. */
+/* The index of the first of the last n lines that there are. */
 static int find_start(const struct cli *cli, uint64_t n, uint64_t *from)
 {
 	struct sr_audit_read_req q = { 0 };
 	struct sr_audit_read_rep r;
+	uint64_t first = 0;
 	enum sr_err err;
 
 	SR_SET(audit_read_req, &q, max, 1);
 	err = sr_audit_read(cli->client, cli->call, &q, &r);
+	if (err == SR_OK && r.size > 0)
+		err = audit_first_kept(cli, r.size, &first);
 	if (err != SR_OK)
 		return fail_call(cli, err, CLI_OP_audit_read, "read the audit log", NULL);
 	*from = r.size > n ? r.size - n : 0;
+	if (*from < first)
+		*from = first;
 	return 0;
 }
 
@@ -252,13 +290,13 @@ static int prove_print(const struct cli *cli, const struct args *args, const str
 	if (cli->json)
 		return json_print(proof_json(r));
 	print_for_people((struct sr_str){ (const char *)r->line.p, r->line.n });
-	printf("\nThis is line %llu of the %llu lines that a checkpoint of %s covers: %zu hashes lead from it to the\n"
-		"signed root. ", (unsigned long long)r->index, (unsigned long long)checkpoint->size, key->name, r->proof.n / MERKLE_HASH_LEN);
+	printf("\nThis is line %llu of the %llu lines under a checkpoint of\n%s: %zu hashes lead from it to the signed root.\n",
+		(unsigned long long)r->index, (unsigned long long)checkpoint->size, key->name, r->proof.n / MERKLE_HASH_LEN);
 	if (ARGS_HAS(args, pubkey))
 		printf("The signature is by the key in %s.\n", ARGS_VALUE(args, pubkey));
 	else
-		printf("The signature is by the key that the daemon gave just now; --pubkey FILE holds it\n"
-			"against a key that was kept elsewhere.\n");
+		printf("The signature is by the key that the daemon gave just now; --pubkey FILE\n"
+			"holds it against one that was kept elsewhere.\n");
 	printf("-o json prints the whole proof, for others to check.\n");
 	return 0;
 }

@@ -78,25 +78,13 @@ static SR_RESULT proof_of(const struct check *c, uint64_t index, struct merkle_r
  * stands for them. */
 static int find_first(struct check *c)
 {
-	uint64_t gone = 0, kept = c->signed_now.size;
-	struct sr_audit_read_rep r;
-	enum sr_err err = kept == 0 ? SR_OK : read_at(c, 0, 1, &r);
+	uint64_t kept = 0;
+	enum sr_err err = c->signed_now.size == 0 ? SR_OK : audit_first_kept(c->cli, c->signed_now.size, &kept);
 
-	if (err == SR_OK)
-		return 0;
-	if (err != SR_NOT_FOUND)
+	if (err != SR_OK)
 		return fail_call(c->cli, err, CLI_OP_audit_read, "read the audit log", NULL);
-	while (kept - gone > 1) {
-		uint64_t middle = gone + (kept - gone) / 2;
-
-		err = read_at(c, middle, 1, &r);
-		if (err != SR_OK && err != SR_NOT_FOUND)
-			return fail_call(c->cli, err, CLI_OP_audit_read, "read the audit log", NULL);
-		if (err == SR_OK)
-			kept = middle;
-		else
-			gone = middle;
-	}
+	if (kept == 0)
+		return 0;
 	if (kept == c->signed_now.size)
 		return fail(c->cli, SR_CORRUPT, "the audit log has no lines, and should have %" PRIu64, kept);
 	err = proof_of(c, kept, &c->start);

@@ -114,11 +114,29 @@ void hint(const struct cli *cli, const char *format, ...)
 
 /* ---- what to do next ---- */
 
+/* Operations that change nothing, or nothing but the audit log, can be asked for again. */
+enum effect { AUDIT_NONE, AUDIT_EACH, AUDIT_CHANGE };
+static const enum effect effects[CLI_OP_COUNT] = {
+#define OP(name, audit_name, permission, audit, runs, summary) [CLI_OP_##name] = AUDIT_##audit,
+#include <strongroom/operations.def>
+#undef OP
+};
+
+/* The vault that it is in, as people type it. */
+static const char *vault_short(const struct sr_uri *uri, char out[static SR_URI_MAX + 1])
+{
+	struct sr_uri vault = *uri;
+
+	vault.kind = SR_URI_VAULT;
+	vault.name[0] = vault.version[0] = '\0';
+	return uri_short(&vault, out);
+}
+
 static void hint_denied(const struct cli *cli, enum cli_op op, const struct sr_uri *on)
 {
 	const char *role = needed[op] < PERM_COUNT ? role_for(needed[op]) : NULL;
 	const struct passwd *user = getpwuid(geteuid());
-	char what[SR_URI_MAX + 1], who[64];
+	char what[SR_URI_MAX + 1], vault[SR_URI_MAX + 1], who[64];
 	struct sr_uri scope;
 
 	if (needed[op] == PERM_operator) {
@@ -138,19 +156,22 @@ static void hint_denied(const struct cli *cli, enum cli_op op, const struct sr_u
 	scope = *on;
 	scope.version[0] = '\0';
 	hint(cli, "Ask a Data Access Administrator of %s to run: strongroom grant add --to %s --role \"%s\" --on %s",
-		on->vault, who, role, uri_short(&scope, what));
+		vault_short(on, vault), who, role, uri_short(&scope, what));
 }
 
 static void hint_missing(const struct cli *cli, const struct sr_uri *on)
 {
+	char vault[SR_URI_MAX + 1];
+
 	if (on == NULL)
 		return;
+	(void)vault_short(on, vault);
 	if (on->kind == SR_URI_VAULT)
-		hint(cli, "strongroom vault list shows what is there; strongroom vault create %s makes it.", on->vault);
+		hint(cli, "strongroom vault list shows what is there; strongroom vault create %s makes it.", vault);
 	else if (on->version[0] != '\0')
-		hint(cli, "strongroom key versions %s/%s shows what is there.", on->vault, on->name);
+		hint(cli, "strongroom key versions %s/%s shows what is there.", vault, on->name);
 	else
-		hint(cli, "strongroom key list %s shows what is there.", on->vault);
+		hint(cli, "strongroom key list %s shows what is there.", vault);
 }
 
 static void hint_attributes(const struct cli *cli, enum sr_err err, const struct sr_uri *on)
@@ -175,6 +196,8 @@ static void hint_next(const struct cli *cli, enum sr_err err, enum cli_op op, co
 		hint_attributes(cli, err, on);
 	else if (err == SR_UNREACHABLE)
 		hint(cli, "systemctl status strongroomd says more; if it listens elsewhere than at %s, give --socket or set STRONGROOM_SOCKET.", socket);
+	else if (err == SR_TIMEOUT && effects[op] == AUDIT_CHANGE)
+		hint(cli, "It may have been done all the same: look before you repeat it. --timeout MS waits longer.");
 	else if (err == SR_TIMEOUT)
 		hint(cli, "systemctl status strongroomd says more; --timeout MS waits longer.");
 	else if (err == SR_UNTRUSTED)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -59,6 +60,8 @@ SR_RESULT file_read(int fd, size_t max, uint8_t **out, size_t *out_len)
 
 /* ---- writing ---- */
 
+#define BESIDE_ADDS 10  /* characters that the name of the new file has more */
+
 /* The place of a file that is to be replaced: its directory, kept open, and what
  * it is called there. */
 struct place {
@@ -79,8 +82,7 @@ static bool place_find(const char *path, struct place *out)
 		memcpy(real, path, n + 1);
 	}
 	slash = strrchr(real, '/');
-	/* room for what place_create adds */
-	if (!str_copy(str_of(slash == NULL ? real : slash + 1), out->name, sizeof out->name - 8)) {
+	if (!str_copy(str_of(slash == NULL ? real : slash + 1), out->name, sizeof out->name - BESIDE_ADDS)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
@@ -97,25 +99,26 @@ static bool place_find(const char *path, struct place *out)
 /* A new file beside the one to be replaced, under a name that nobody has. */
 static int place_create(struct place *place, mode_t mode)
 {
-	for (unsigned i = 0; i < 100; i++) {
-		int fd;
-
-		(void)snprintf(place->beside, sizeof place->beside, ".%.*s.%02u", NAME_MAX - 8, place->name, i);
-		fd = openat(place->dirfd, place->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-		if (fd >= 0 || errno != EEXIST)
-			return fd;
-	}
-	return -1;
+	(void)snprintf(place->beside, sizeof place->beside, ".%.*s.%08x", NAME_MAX - BESIDE_ADDS, place->name,
+		(unsigned)randombytes_random());
+	return openat(place->dirfd, place->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
-static SR_RESULT replace(struct place *place, mode_t mode, const void *data, size_t n)
+/* before: the file that is replaced, whose mode and owner stay; NULL: none, or they do not. */
+static SR_RESULT replace(struct place *place, mode_t mode, const struct stat *before, const void *data, size_t n)
 {
 	SR_AUTO_FD fd = place_create(place, mode);
-	enum sr_err err;
+	enum sr_err err = SR_OK;
 
 	if (fd < 0)
 		return sr_err_from_errno(errno);
-	err = io_write_full(fd, data, n);
+	if (before != NULL) {
+		(void)!fchown(fd, before->st_uid, before->st_gid);      /* who may not is its owner */
+		if (fchmod(fd, before->st_mode & 0777) != 0)
+			err = sr_err_from_errno(errno);
+	}
+	if (err == SR_OK)
+		err = io_write_full(fd, data, n);
 	if (err == SR_OK && (fsync(fd) != 0 || renameat(place->dirfd, place->beside, place->dirfd, place->name) != 0))
 		err = sr_err_from_errno(errno);
 	if (err != SR_OK) {
@@ -141,13 +144,17 @@ static SR_RESULT write_path(const char *path, enum file_kind kind, const void *d
 {
 	struct place place = { .dirfd = -1 };
 	struct stat st;
+	bool exists = stat(path, &st) == 0;
 	enum sr_err err;
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (exists && !S_ISREG(st.st_mode))
 		return write_straight(path, data, n);
 	if (!place_find(path, &place))
 		return sr_err_from_errno(errno);
-	err = replace(&place, kind == FILE_PLAINTEXT ? 0600 : 0666, data, n);
+	if (kind == FILE_PLAINTEXT)
+		err = replace(&place, 0600, NULL, data, n);
+	else
+		err = replace(&place, 0666, exists ? &st : NULL, data, n);
 	(void)close(place.dirfd);
 	return err;
 }

@@ -16,7 +16,8 @@ SR_RESULT file_read(int fd, size_t max, uint8_t **out, size_t *out_len);
 
 enum file_kind { FILE_PUBLIC, FILE_PLAINTEXT };
 /* Writes to what --out names, whole or not at all, or to standard output.
- * FILE_PLAINTEXT: only its owner may read it.  Nothing of it stays in memory.
+ * FILE_PUBLIC: a file that is replaced keeps its mode and, if we may, its owner,
+ * since some programs insist on them.  FILE_PLAINTEXT: only we may read it.
  * Returns the exit status; on failure it has said why. */
 int file_write(const struct cli *cli, const char *path, enum file_kind kind, const void *data, size_t n);
 

@@ -35,6 +35,8 @@ static bool harden(void)
 		OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 && sodium_init() >= 0;
 }
 
+#define SLOW_MS 60000
+
 static SR_RESULT read_globals(const struct args *args, struct sr_client_options *client, bool *json, char problem[static 128])
 {
 	const char *output = ARGS_VALUE(args, output), *timeout = ARGS_VALUE(args, timeout);
@@ -50,7 +52,8 @@ static SR_RESULT read_globals(const struct args *args, struct sr_client_options 
 		return SR_BAD_PARAMETER;
 	}
 	client->socket = ARGS_VALUE(args, socket);
-	client->timeout_ms = (uint32_t)ms;
+	/* a large RSA key may take longer to find than the library's default waits */
+	client->timeout_ms = timeout == NULL && args->command->run == cmd_key_create ? SLOW_MS : (uint32_t)ms;
 	return SR_OK;
 }
 

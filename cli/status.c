@@ -16,8 +16,8 @@
 	N(audit_lines, "Audit lines") \
 	N(audit_covered, "Audit lines under a checkpoint") \
 	N(outbox, "Audit records waiting") \
-	N(locked_used, "Locked memory used") \
-	N(locked_max, "Locked memory at most")
+	N(locked_used, "Locked memory used, bytes") \
+	N(locked_max, "Locked memory at most, bytes")
 
 static int status_json(const struct sr_status_rep *r)
 {

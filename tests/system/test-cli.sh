@@ -416,6 +416,9 @@ refuse_with 1 "a full disk" strongroom key public web/ec --out /dev/full
 refuse_with 1 "a full standard output" sh -c 'strongroom key public web/ec > /dev/full'
 refuse_with 1 "also for tables" sh -c 'strongroom key list web > /dev/full'
 refuse_with 1 "also for JSON" sh -c 'strongroom key list web -o json > /dev/full'
+chmod 0640 "$work/kept"
+check "a file that is replaced" strongroom key pem web/ec --out "$work/kept"
+same "keeps its mode" "$(stat -c %a "$work/kept")" 640
 check "no standard output at all is no crash" sh -c 'strongroom key list web >&- 2>&- <&-; test $? -lt 124'
 
 # ---- update, and what it does ----
@@ -487,6 +490,16 @@ if is_root; then
 	json "and who it is" "d['uid'] == $(id -u www-data) and d['operator'] is False" as_user www-data strongroom whoami
 	check "a grant" strongroom grant add --to user:www-data --role "Crypto User" --on web/ec
 	check "and it signs" as_user www-data strongroom key sign web/ec --alg ES256 --in "$work/msg"
+	check "the right to import" strongroom grant add --to user:www-data --allow keys/import --on web/theirs
+	chmod 0644 "$work/enc.pem"
+	# shellcheck disable=SC2016 # sh expands it
+	check "with a passphrase from a pipe" as_user www-data bash -c 'strongroom key import web/theirs --in "$1" --passphrase-file <(echo tree)' - "$work/enc.pem"
+	if grep -qE '__(asan|tsan)_init' "$BUILD/cli/strongroom"; then
+		skip "memory that cannot be locked: a sanitizer makes mlock do nothing"
+	else
+		refuse_with 1 "without memory to lock" as_user www-data prlimit --memlock=0 -- strongroom key import web/theirs --in "$work/enc.pem"
+		says "what to raise is said" 'ulimit -l'
+	fi
 	check "what was granted is taken" strongroom grant remove --to user:www-data --role "Crypto User" --on web/ec
 	refuse_with 4 "and it does not" as_user www-data strongroom key sign web/ec --alg ES256 --in "$work/msg"
 	refuse_json 4 Forbidden "and it does not" as_user www-data strongroom key sign web/ec --alg ES256 --in "$work/msg"
@@ -575,6 +588,27 @@ echo "openssl_conf = [" > "$work/broken.cnf"
 check "nor a broken configuration" env OPENSSL_CONF="$work/broken.cnf" strongroom key show web/ec -o json
 check "it leaves no core" sh -c 'ulimit -c unlimited; strongroom audit tail -n 0 --follow & p=$!; sleep 0.5; grep -q "^Max core file size *0 *0" /proc/$p/limits; s=$?; kill $p; exit $s'
 
+# ---- a log whose oldest lines are no longer kept ----
+
 stop_daemon
 refuse_with 5 "without the daemon" strongroom key list web
+printf 'audit_segment = 65536\naudit_keep = 131072\n' > "$CONFIG"
+start_daemon
+PYTHONPATH=$top/tests/tools "$PYTHON" - <<-'END' > "$work/out" 2> "$work/err" || fail "2000 lines are made" "$work/err"
+	import sr
+	with sr.Client() as c:
+	    for i in range(2000):
+	        c.call("key_get", key="strongroom://web/keys/ec")
+END
+check "the first lines go" until_ok 10 test ! -e "$DATA/audit/0000000000.jsonl"
+json "what is left verifies" "d['verified'] is True and d['first'] > 0 and d['lines'] == d['size'] - d['first'] > 100" \
+	strongroom audit verify --pubkey "$work/audit.pub"
+check "as a table" strongroom audit verify
+says "what is gone is said" 'no longer kept'
+check "offline too" strongroom audit verify --log "$DATA/audit" --pubkey "$work/audit.pub"
+check "all lines there are" strongroom audit tail -n 1000000 -o json
+cp "$work/out" "$work/whole"
+check "are the files" sh -c "cat '$DATA'/audit/*.jsonl | cmp - '$work/whole'"
+refuse_with 3 "a line that is gone has no proof" strongroom audit prove 0
+stop_daemon
 finish
