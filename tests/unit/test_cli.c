@@ -322,8 +322,14 @@ Test(file, is_made_for_all_or_for_its_owner_alone)
 	assert_file("f", "one", 0644);
 	cr_assert_eq(file_write(&quiet, "f", FILE_PLAINTEXT, "two", 3), 0);
 	assert_file("f", "two", 0600);
+}
+
+Test(file, that_is_replaced_keeps_its_mode)
+{
+	cr_assert_eq(file_write(&quiet, "f", FILE_PUBLIC, "one", 3), 0);
+	cr_assert_eq(chmod("f", 0640), 0);
 	cr_assert_eq(file_write(&quiet, "./f", FILE_PUBLIC, "", 0), 0);
-	assert_file("f", "", 0644);
+	assert_file("f", "", 0640);
 }
 
 Test(file, behind_a_link_is_replaced_and_the_link_stays)
