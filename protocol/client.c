@@ -48,6 +48,7 @@ enum sr_err sr_client_new(const struct sr_client_options *options, struct sr_cli
 	(void)str_copy(str_of(socket), client->target.socket, sizeof client->target.socket);
 	(void)str_copy(str_of(o->name != NULL ? o->name : ""), client->target.name, sizeof client->target.name);
 	atomic_init(&client->last_id, HELLO_IDS);
+	atomic_init(&client->pid, getpid());
 	for (size_t i = 0; i < CLIENT_SLOTS; i++) {
 		atomic_init(&client->slots[i].owner, 0);
 		link_init(&client->slots[i].link, &client->target);
@@ -84,10 +85,31 @@ static bool slot_try(struct slot *slot, pid_t self)
 		memory_order_relaxed);
 }
 
-/* NULL when all are in use. */
-static struct slot *slot_take(struct sr_client *client)
+static void slot_leave(struct slot *slot)
 {
-	pid_t self = getpid();
+	atomic_store_explicit(&slot->owner, 0, memory_order_release);
+}
+
+/* After a fork, the first call of the child closes what it inherited: for the
+ * daemon these connections would live on when the parent has ended. */
+static void slots_disinherit(struct sr_client *client, pid_t self)
+{
+	if (atomic_load_explicit(&client->pid, memory_order_relaxed) == self || atomic_exchange(&client->pid, self) == self)
+		return;
+	for (size_t i = 0; i < CLIENT_SLOTS; i++) {
+		struct slot *slot = &client->slots[i];
+
+		if (!slot_try(slot, self))
+			continue;
+		if (slot->link.pid != self)
+			link_close(&slot->link);
+		slot_leave(slot);
+	}
+}
+
+/* NULL when all are in use. */
+static struct slot *slot_take(struct sr_client *client, pid_t self)
+{
 	unsigned hint = slot_hint;
 
 	for (unsigned i = 0; i < CLIENT_SLOTS; i++) {
@@ -99,11 +121,6 @@ static struct slot *slot_take(struct sr_client *client)
 		}
 	}
 	return NULL;
-}
-
-static void slot_leave(struct slot *slot)
-{
-	atomic_store_explicit(&slot->owner, 0, memory_order_release);
 }
 
 /* ---- calls ---- */
@@ -137,10 +154,13 @@ static enum sr_err try_twice(struct link *link, const struct op *op, struct exch
 
 static enum sr_err exchange_in_slot(struct sr_client *client, const struct op *op, struct exchange *x)
 {
-	struct slot *slot = slot_take(client);
+	pid_t self = getpid();
 	struct link temporary;
+	struct slot *slot;
 	enum sr_err err;
 
+	slots_disinherit(client, self);
+	slot = slot_take(client, self);
 	if (slot != NULL) {
 		err = try_twice(&slot->link, op, x);
 		slot_leave(slot);

@@ -20,6 +20,7 @@ struct slot {
 struct sr_client {
 	struct link_target target;
 	atomic_uint_least64_t last_id;
+	_Atomic pid_t pid;      /* who called last; another than this process just after a fork */
 	struct slot slots[CLIENT_SLOTS];
 };
 

@@ -130,8 +130,10 @@ static bool misbehave(struct conn *c, struct sr_str how, uint64_t id, struct cod
 		send_failure(c, 0, SR_STOPPING, "the daemon is stopping");
 		c->open = false;
 	} else if (str_is(how, "extra")) {
-		send_bytes(c, answer.p, answer.n);
-		send_failure(c, 0, SR_STOPPING, "the daemon is stopping");
+		struct codec_out behind = { answer.p + answer.n, answer.cap - answer.n, 0 };
+
+		SR_ASSERT(frame_encode_failure(0, SR_STOPPING, SR_STR("the daemon is stopping"), &behind) == SR_OK);
+		send_bytes(c, answer.p, answer.n + behind.n);
 	} else
 		return false;
 	return true;
