@@ -6,11 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIMEOUT_S   120         /* sanitizers are slow */
+#define TIMEOUT_S   240         /* sanitizers are slow */
 #define STATUS_SKIP 77
 
 static struct plain_test *tests;
-static int failures;            /* of the test that runs in this process */
+static const struct plain_test *current;       /* the test that runs in this process */
+static int failures;            /* of it */
 
 void plain_register(struct plain_test *test)
 {
@@ -37,11 +38,6 @@ void plain_check(bool ok, bool fatal, const char *file, int line, const char *te
 		_exit(1);
 }
 
-_Noreturn void plain_skip(const char *why)
-{
-	fprintf(stderr, "skipped: %s\n", why);
-	exit(STATUS_SKIP);
-}
 
 static const struct plain_options *suite_options(const char *suite)
 {
@@ -53,19 +49,35 @@ static const struct plain_options *suite_options(const char *suite)
 	return &none;
 }
 
-_Noreturn static void run_here(const struct plain_test *test, const struct plain_options *suite)
+_Noreturn static void end_here(int status)
 {
-	(void)alarm(2 * TIMEOUT_S);
+	const struct plain_options *suite = suite_options(current->suite);
+
+	if (current->options.fini != NULL)
+		current->options.fini();
+	if (suite->fini != NULL)
+		suite->fini();
+	exit(failures == 0 ? status : 1);
+}
+
+_Noreturn void plain_skip(const char *why)
+{
+	fprintf(stderr, "skipped: %s\n", why);
+	end_here(STATUS_SKIP);
+}
+
+_Noreturn static void run_here(const struct plain_test *test)
+{
+	const struct plain_options *suite = suite_options(test->suite);
+
+	current = test;
+	(void)alarm(TIMEOUT_S);
 	if (suite->init != NULL)
 		suite->init();
 	if (test->options.init != NULL)
 		test->options.init();
 	test->run();
-	if (test->options.fini != NULL)
-		test->options.fini();
-	if (suite->fini != NULL)
-		suite->fini();
-	exit(failures == 0 ? 0 : 1);
+	end_here(0);
 }
 
 static bool run(const struct plain_test *test)
@@ -76,7 +88,7 @@ static bool run(const struct plain_test *test)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		run_here(test, suite_options(test->suite));
+		run_here(test);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return false;
 	if (test->options.signal != 0)
