@@ -7,7 +7,8 @@
 # would type, showing each one.  All of it happens in a temporary directory and is
 # gone afterwards; nothing of the system's own nginx is touched.
 #
-#   PORT=8443   where nginx listens on 127.0.0.1       KEEP=1   leave the directory behind
+#   PORT=N   where nginx listens on 127.0.0.1 (the first free one from 8443 on)
+#   KEEP=1   leave the directory behind
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 umask 022
@@ -39,7 +40,7 @@ run_to() {
 	local file=$1
 	shift
 	printf '%s$ %s > %s%s\n' "$bold" "$*" "$file" "$plain"
-	"$@" > "$file"
+	"$@" > "$file" 2> "$work/err" || { tail -n 40 "$file" "$work/err"; return 1; }
 }
 
 pids=()
@@ -77,18 +78,28 @@ until_ok() {
 	return 1
 }
 
+# The first port from $1 on that nothing answers on.
+free_port() {
+	local port=$1
+	while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do
+		port=$((port + 1))
+	done
+	echo "$port"
+}
+
 say "What is needed, and the build"
+work=$(mktemp -d)
+chmod 0755 "$work"
 packaging/need.sh build nginx
-run cmake -S . -B build -DSR_TESTS=OFF > /dev/null
-run cmake --build build -j "$(nproc)" > build/build.log 2>&1 || { tail -n 40 build/build.log; exit 1; }
+mkdir -p build
+run_to build/configure.log cmake -S . -B build -DSR_TESTS=OFF
+run_to build/build.log cmake --build build -j "$(nproc)"
 
 build=$PWD/build
-port=${PORT:-8443}
+port=${PORT:-$(free_port 8443)}
 nginx_conf=$PWD/examples/nginx/nginx.conf
 export PATH=$build/daemon:$build/cli:$PATH:/usr/sbin
 unset OPENSSL_CONF
-work=$(mktemp -d)
-chmod 0755 "$work"
 cd "$work"
 mkdir run tmp
 export STRONGROOM_SOCKET=$work/run/strongroom.sock
@@ -99,8 +110,8 @@ if [ "$me" = root ]; then
 fi
 
 say "The daemon: it alone has the keys, sealed in its data directory"
-printf '%s$ strongroomd --data data --socket %s &%s\n' "$bold" "$STRONGROOM_SOCKET" "$plain"
-strongroomd --data data --socket "$STRONGROOM_SOCKET" > daemon.log 2>&1 &
+printf '%s$ strongroomd --data %s --socket %s &%s\n' "$bold" "$work/data" "$STRONGROOM_SOCKET" "$plain"
+strongroomd --data "$work/data" --socket "$STRONGROOM_SOCKET" > daemon.log 2>&1 &
 pids+=("$!")
 until_ok strongroomd strongroom status
 run strongroom status

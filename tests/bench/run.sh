@@ -9,6 +9,7 @@
 # ratio, since machines are noisy and shared.  With nginx if we are root.
 . "$(dirname "$0")/../lib.sh"
 . "$top/tests/nginx.sh"
+test_name=bench
 
 ms=500 pairs=5 threads="1 2 4 8" tls_ms=1500 tls_pairs=3
 if [ "${1:-}" = smoke ]; then
