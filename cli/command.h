@@ -16,7 +16,7 @@ enum option_id {
 
 /* A set of options. */
 #define O(id) (UINT64_C(1) << OPT_##id)
-#define OPTIONS_GLOBAL (O(socket) | O(output) | O(timeout) | O(help) | O(version))
+#define OPTIONS_GLOBAL (O(socket) | O(output) | O(timeout) | O(daemon_uid) | O(help) | O(version))
 
 struct option {
 	const char *name;

@@ -201,7 +201,7 @@ static void hint_next(const struct cli *cli, enum sr_err err, enum cli_op op, co
 	else if (err == SR_TIMEOUT)
 		hint(cli, "systemctl status strongroomd says more; --timeout MS waits longer.");
 	else if (err == SR_UNTRUSTED)
-		hint(cli, "What answers at %s runs neither as root nor as you: is it the right socket?", socket);
+		hint(cli, "If that is how strongroomd runs here, say so with --daemon-uid UID; else something else listens at %s.", socket);
 	else if (err == SR_UNKNOWN_OP)
 		hint(cli, "The daemon is older than this command: systemctl restart strongroomd");
 	else if (err == SR_SEALED || err == SR_AUDIT || err == SR_NO_ROOM || err == SR_CORRUPT || err == SR_INTERNAL)

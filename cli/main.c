@@ -39,8 +39,8 @@ static bool harden(void)
 
 static SR_RESULT read_globals(const struct args *args, struct sr_client_options *client, bool *json, char problem[static 128])
 {
-	const char *output = ARGS_VALUE(args, output), *timeout = ARGS_VALUE(args, timeout);
-	uint64_t ms = 0;
+	const char *output = ARGS_VALUE(args, output), *timeout = ARGS_VALUE(args, timeout), *daemon_uid = ARGS_VALUE(args, daemon_uid);
+	uint64_t ms = 0, uid = 0;
 
 	*json = output != NULL && strcmp(output, "json") == 0;
 	if (output != NULL && !*json && strcmp(output, "table") != 0) {
@@ -51,6 +51,12 @@ static SR_RESULT read_globals(const struct args *args, struct sr_client_options 
 		(void)snprintf(problem, 128, "--timeout takes milliseconds, 1 to 3600000, not \"%.32s\"", timeout);
 		return SR_BAD_PARAMETER;
 	}
+	if (daemon_uid != NULL && !args_number(daemon_uid, UINT32_MAX - 1, &uid)) {
+		(void)snprintf(problem, 128, "--daemon-uid takes a number, not \"%.32s\"", daemon_uid);
+		return SR_BAD_PARAMETER;
+	}
+	if (daemon_uid != NULL)
+		client->daemon_uid = (int64_t)uid;
 	client->socket = ARGS_VALUE(args, socket);
 	/* a large RSA key may take longer to find than the library's default waits */
 	client->timeout_ms = timeout == NULL && args->command->run == cmd_key_create ? SLOW_MS : (uint32_t)ms;

@@ -611,4 +611,18 @@ cp "$work/out" "$work/whole"
 check "are the files" sh -c "cat '$DATA'/audit/*.jsonl | cmp - '$work/whole'"
 refuse_with 3 "a line that is gone has no proof" strongroom audit prove 0
 stop_daemon
+
+# ---- a daemon that is not root ----
+
+if is_root; then
+	: > "$CONFIG"
+	DATA=$work/data-of-nobody DAEMON_USER=nobody launch_daemon
+	check "a daemon of another user answers" until_ok 20 strongroom status --daemon-uid "$(id -u nobody)"
+	refuse_with 5 "but is not trusted unless it is named" strongroom status
+	says "how is said" '--daemon-uid'
+	refuse_json 5 UntrustedDaemon "but is not trusted" strongroom status
+	refuse_with 5 "nor when another is" strongroom status --daemon-uid 1
+	refuse_with 2 "a uid is a number" strongroom status --daemon-uid nobody
+	stop_daemon
+fi
 finish
