@@ -70,8 +70,8 @@ SR_API const char *sr_call_detail(const struct sr_call *call);
 
 /* ---- the calls: one for each row of operations.def ----
  *
- * Each sends request (borrowed, not changed) and fills *reply, whose spans and
- * lists live in call until its next use.  On failure *reply is zeroed and
+ * Each sends request (borrowed, not changed; it may quote the answer that is still
+ * in call) and fills *reply, whose spans and lists live in call until its next use.  On failure *reply is zeroed and
  * sr_call_detail says more.  A call makes one round trip (and one more, hello,
  * on a new connection).  Where the connection turns out to be dead before a byte
  * of the answer came, it is tried once more on a new one, if doing it twice does

@@ -147,8 +147,9 @@ Test(client, fails_clearly_whatever_the_daemon_does)
 	check_failure("farewell", SR_STOPPING);
 }
 
-static void check_hello(enum fake_hello how, enum sr_err expected)
+static void check_hello(enum fake_hello how, enum sr_err expected, int tries)
 {
+	int connections = atomic_load(&fx.d.state->connections);
 	unsigned before = fixture_count_fds();
 	uint64_t start = link_now();
 
@@ -157,15 +158,16 @@ static void check_hello(enum fake_hello how, enum sr_err expected)
 	cr_expect_lt(fixture_elapsed_ms(start), TIMEOUT_MS + SLACK_MS, "%d", (int)how);
 	cr_expect_eq(fixture_count_fds(), before, "%d", (int)how);
 	cr_expect_eq(atomic_load(&fx.d.state->signs), 0);
+	cr_expect_eq(atomic_load(&fx.d.state->connections), connections + tries, "%d", (int)how);
 }
 
 Test(client, fails_clearly_whatever_the_daemon_says_to_hello)
 {
-	check_hello(FAKE_HELLO_CLOSED, SR_UNREACHABLE);
-	check_hello(FAKE_HELLO_SILENT, SR_TIMEOUT);
-	check_hello(FAKE_HELLO_OTHER, SR_UNSUPPORTED);
-	check_hello(FAKE_HELLO_GARBAGE, SR_BAD_MESSAGE);
-	check_hello(FAKE_HELLO_REFUSED, SR_LIMIT);
+	check_hello(FAKE_HELLO_CLOSED, SR_UNREACHABLE, 2);
+	check_hello(FAKE_HELLO_SILENT, SR_TIMEOUT, 1);
+	check_hello(FAKE_HELLO_OTHER, SR_UNSUPPORTED, 1);
+	check_hello(FAKE_HELLO_GARBAGE, SR_BAD_MESSAGE, 1);
+	check_hello(FAKE_HELLO_REFUSED, SR_LIMIT, 1);
 	cr_assert_str_eq(sr_call_detail(fx.call), "too many connections of uid 7");
 	atomic_store(&fx.d.state->hello, FAKE_HELLO_RIGHT);
 	cr_assert_eq(fixture_sign("ES256"), SR_OK);
