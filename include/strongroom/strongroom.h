@@ -71,11 +71,12 @@ SR_API const char *sr_call_detail(const struct sr_call *call);
 /* ---- the calls: one for each row of operations.def ----
  *
  * Each sends request (borrowed, not changed; it may quote the answer that is still
- * in call) and fills *reply, whose spans and lists live in call until its next use.  On failure *reply is zeroed and
- * sr_call_detail says more.  A call makes one round trip (and one more, hello,
- * on a new connection).  Where the connection turns out to be dead before a byte
- * of the answer came, it is tried once more on a new one, if doing it twice does
- * no harm (operations that change nothing).
+ * in call) and fills *reply, whose spans and lists live in call until its next
+ * use.  On failure *reply is zeroed and sr_call_detail says more.  A call makes one
+ * round trip (and one more, hello, on a new connection).  Where the connection
+ * turns out to be dead before a byte of the answer came, it is tried once more on
+ * a new one, if that does no harm: the operation changes nothing, or the request
+ * had not been sent whole.
  * Errors: UNREACHABLE, TIMEOUT, UNTRUSTED, BAD_MESSAGE, and what the daemon
  * answers: see docs/PROTOCOL.md. */
 #define OP(name, audit_name, permission, audit, runs, summary) \
