@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "daemon/net/limits.h"
 #include "daemon/net/workspace.h"
 
 #define MIB              ((size_t)1 << 20)
@@ -15,7 +16,7 @@
 #define OTHER_THREADS    4              /* the keeper, the sweeper, the audit log's, one to spare */
 #define WORKERS_AUTO_MIN 2
 #define WORKERS_AUTO_MAX 32
-#define OTHER_FILES      64             /* descriptors besides those of connections */
+#define OTHER_FILES      (LIMITS_LANES + 64)    /* descriptors besides those of connections */
 #define FILES_PER_CONNECTION 2          /* the socket and the process */
 
 static size_t stacks_of(size_t workers, size_t pool_threads)

@@ -361,7 +361,7 @@ void conn_arm(struct conn *conn)
 	int r;
 
 	atomic_store_explicit(&conn->armed, true, memory_order_release);
-	r = epoll_ctl(conn->env->epoll, EPOLL_CTL_MOD, conn->fd, &event);
+	r = epoll_ctl(conn->lane, EPOLL_CTL_MOD, conn->fd, &event);
 	SR_ASSERT(r == 0);      /* it is in the set, and takes no memory */
 }
 
@@ -444,7 +444,7 @@ static SR_RESULT admit(struct conn *conn, char why[static LIMITS_WHY_MAX])
 	SR_TRY(registry_add(conn->env->registry, conn));
 	set_deadline(conn, CONN_IDLE);
 	atomic_store_explicit(&conn->armed, true, memory_order_release);
-	if (epoll_ctl(conn->env->epoll, EPOLL_CTL_ADD, conn->fd, &event) == 0)
+	if (epoll_ctl(conn->lane, EPOLL_CTL_ADD, conn->fd, &event) == 0)
 		return SR_OK;
 	registry_remove(conn->env->registry, conn);
 	return SR_LIMIT;
@@ -475,7 +475,7 @@ void conn_open(struct conn_env *env, int fd)
 		return;
 	}
 	*conn = (struct conn){
-		.source = SOURCE_CONN, .state = CONN_IDLE, .fd = fd, .env = env, .account = account,
+		.state = CONN_IDLE, .fd = fd, .lane = env->lanes[limits_lane(account)].epoll, .env = env, .account = account,
 		.who.pidfd = -1, .session.who = &conn->who,
 	};
 	err = admit(conn, why);         /* if that is all well, it may be gone already */
@@ -496,7 +496,7 @@ void conn_close(struct conn *conn)
 
 	registry_remove(env->registry, conn);
 	/* close alone would leave it in the set while a child being started has a copy */
-	(void)epoll_ctl(env->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+	(void)epoll_ctl(conn->lane, EPOLL_CTL_DEL, conn->fd, NULL);
 	(void)close(conn->fd);
 	backlog_clear(&conn->in, env->limits, conn->account);
 	backlog_clear(&conn->out, env->limits, conn->account);

@@ -2,8 +2,8 @@
 /* One connection: a state, the bytes that wait, a deadline, and who it is.
  *
  * A connection belongs to one thread at a time: the worker that took its event,
- * the pool while it is queued, or nobody while it is armed in the epoll set
- * (which is one-shot).  Only the sweeper looks at it from aside, through the
+ * the pool while it is queued, or nobody while it is armed in its lane's epoll
+ * set (which is one-shot).  Only the sweeper looks at it from aside, through the
  * registry, and all it ever does is shutdown(2), which its owner then notices. */
 #ifndef SR_DAEMON_CONN_H
 #define SR_DAEMON_CONN_H
@@ -17,7 +17,15 @@
 
 /* What an event of the epoll set is about: the first member of what its pointer
  * points to. */
-enum source { SOURCE_CONN, SOURCE_LISTENER, SOURCE_STOP };
+enum source { SOURCE_LANE, SOURCE_LISTENER, SOURCE_STOP };
+
+/* An epoll set of its own within the common one: the connections of some users
+ * (limits.h).  Those that are ready wait their turn here, behind each other and
+ * not behind or before other lanes'. */
+struct lane {
+	enum source source;             /* SOURCE_LANE */
+	int epoll;
+};
 
 enum conn_state {
 	CONN_IDLE,              /* nothing has come since the last answer */
@@ -38,15 +46,16 @@ struct conn_env {
 	struct limits *limits;
 	struct registry *registry;
 	struct pool *pool;
-	int epoll;
+	int epoll;                      /* lanes, listeners, and the end */
+	struct lane lanes[LIMITS_LANES];
 	size_t frame_max;
 	uint64_t request_timeout, write_timeout, idle_timeout;  /* ms; idle: 0 is never */
 };
 
 struct conn {
-	enum source source;             /* SOURCE_CONN */
 	enum conn_state state;
 	int fd;
+	int lane;                       /* its lane's epoll set */
 	uint32_t slot, serial;          /* registry's */
 	struct conn_env *env;
 	struct account *account;

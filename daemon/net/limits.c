@@ -14,6 +14,7 @@
 struct account {
 	struct account *next;   /* in its bucket */
 	uid_t uid;
+	size_t lane;
 	uint64_t connections, calls, buffered;  /* guarded by limits.lock */
 };
 
@@ -22,6 +23,7 @@ struct limits {
 	pthread_mutex_t lock;
 	struct account *buckets[BUCKETS];       /* the rest is guarded by lock */
 	uint64_t connections, buffered;
+	unsigned users[LIMITS_LANES];           /* accounts in each lane */
 	time_t log_second;
 	unsigned log_lines, log_unsaid;
 };
@@ -65,6 +67,16 @@ static uint64_t reserved_from(const struct limits *limits, uid_t uid)
 	return RESERVED;
 }
 
+static size_t emptiest_lane(const struct limits *limits)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < LIMITS_LANES; i++)
+		if (limits->users[i] < limits->users[best])
+			best = i;
+	return best;
+}
+
 static SR_RESULT connect_locked(struct limits *limits, uid_t uid, struct account **out, char why[static LIMITS_WHY_MAX])
 {
 	const struct limits_options *options = &limits->options;
@@ -87,6 +99,8 @@ static SR_RESULT connect_locked(struct limits *limits, uid_t uid, struct account
 			return SR_NOMEM;
 		}
 		(*at)->uid = uid;
+		(*at)->lane = emptiest_lane(limits);
+		limits->users[(*at)->lane]++;
 	}
 	limits->connections++;
 	(*at)->connections++;
@@ -111,9 +125,15 @@ void limits_disconnect(struct limits *limits, struct account *account)
 	if (--account->connections == 0) {
 		SR_ASSERT(account->calls == 0 && account->buffered == 0);
 		*account_at(limits, account->uid) = account->next;
+		limits->users[account->lane]--;
 		free(account);
 	}
 	pthread_mutex_unlock(&limits->lock);
+}
+
+size_t limits_lane(const struct account *account)
+{
+	return account->lane;
 }
 
 uint64_t limits_connections(struct limits *limits)

@@ -14,6 +14,10 @@ struct limits_options {
 	uint64_t buffer_total, buffer_per_uid;
 };
 
+/* Users who are there at once are spread over so many lanes, which workers serve
+ * in turn: however much one asks for, the next one's request is not far behind. */
+#define LIMITS_LANES 64
+
 struct limits;
 struct account;         /* of one uid; lives while it has a connection */
 
@@ -26,6 +30,8 @@ void limits_free(struct limits *limits);
 /* Counts one more connection of this uid.  Errors, told in why: LIMIT, NOMEM. */
 SR_RESULT limits_connect(struct limits *limits, uid_t uid, struct account **out, char why[static LIMITS_WHY_MAX]);
 void limits_disconnect(struct limits *limits, struct account *account);
+/* Its lane, of LIMITS_LANES: the one with the fewest users when it came. */
+size_t limits_lane(const struct account *account);
 /* How many there are now. */
 uint64_t limits_connections(struct limits *limits);
 

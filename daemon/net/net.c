@@ -43,11 +43,33 @@ static SR_RESULT open_stop(struct net *net)
 	return SR_OK;
 }
 
+static SR_RESULT open_lanes(struct conn_env *env)
+{
+	for (size_t i = 0; i < LIMITS_LANES; i++) {
+		struct lane *lane = &env->lanes[i];
+		struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = lane };
+
+		lane->source = SOURCE_LANE;
+		lane->epoll = epoll_create1(EPOLL_CLOEXEC);
+		if (lane->epoll < 0 || epoll_ctl(env->epoll, EPOLL_CTL_ADD, lane->epoll, &event) != 0)
+			return sr_err_from_errno(errno);
+	}
+	return SR_OK;
+}
+
+static void close_lanes(struct conn_env *env)
+{
+	for (size_t i = 0; i < LIMITS_LANES; i++)
+		if (env->lanes[i].epoll >= 0)
+			(void)close(env->lanes[i].epoll);
+}
+
 static SR_RESULT start(struct net *net, const struct net_options *options)
 {
 	net->env.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (net->env.epoll < 0)
 		return sr_err_from_errno(errno);
+	SR_TRY(open_lanes(&net->env));
 	SR_TRY(open_stop(net));
 	SR_TRY(registry_new(options->connections_max, &net->env.registry));
 	SR_TRY(pool_new(options->pool_threads, &net->env.pool));
@@ -72,6 +94,8 @@ SR_RESULT net_start(const struct net_options *options, struct net **out)
 		.request_timeout = options->request_timeout, .write_timeout = options->write_timeout,
 		.idle_timeout = options->idle_timeout,
 	};
+	for (size_t i = 0; i < LIMITS_LANES; i++)
+		net->env.lanes[i].epoll = -1;
 	net->worker_env.conns = &net->env;
 	net->worker_env.processors = processors();
 	net->sweeper.env = &net->env;
@@ -116,6 +140,7 @@ bool net_stop(struct net *net, uint64_t timeout_ms)
 		worker_finish(&net->workers[i]);
 	pool_free(net->env.pool);
 	registry_free(net->env.registry);
+	close_lanes(&net->env);
 	if (net->stop_fd >= 0)
 		(void)close(net->stop_fd);
 	if (net->env.epoll >= 0)

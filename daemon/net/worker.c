@@ -13,12 +13,37 @@
 #define LOOK_MIN_NS 3000        /* below that it is not worth it */
 #define SOON_NS     200000      /* a request that woke us within this could have been caught by looking */
 
+/* An event of this epoll set, or NULL when none comes in time. */
+static void *next_event(int epoll, int timeout)
+{
+	struct epoll_event event;
+	int n = epoll_wait(epoll, &event, 1, timeout);
+
+	SR_ASSERT(n >= 0 || errno == EINTR);
+	return n == 1 ? event.data.ptr : NULL;
+}
+
+/* One ready connection of a lane, which is then queued again behind other lanes
+ * if more of it are ready; NULL if another worker was faster. */
+static struct conn *take_turn(struct worker *worker, struct lane *lane)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = lane };
+	struct conn *conn = next_event(lane->epoll, /* timeout= */ 0);
+	int r = epoll_ctl(worker->env->conns->epoll, EPOLL_CTL_MOD, lane->epoll, &event);
+
+	SR_ASSERT(r == 0);
+	return conn;
+}
+
 /* Handles one event.  The connection that is idle now and ours, or NULL. */
 static struct conn *handle(struct worker *worker, void *what, bool *stop)
 {
+	struct conn *conn;
+
 	switch (*(enum source *)what) {
-	case SOURCE_CONN:
-		return conn_wake(what, &worker->workspace) ? what : NULL;
+	case SOURCE_LANE:
+		conn = take_turn(worker, what);
+		return conn != NULL && conn_wake(conn, &worker->workspace) ? conn : NULL;
 	case SOURCE_LISTENER:
 		listener_accept(what);
 		return NULL;
@@ -29,15 +54,6 @@ static struct conn *handle(struct worker *worker, void *what, bool *stop)
 	return NULL;
 }
 
-static void *next_event(struct worker *worker, int timeout)
-{
-	struct epoll_event event;
-	int n = epoll_wait(worker->env->conns->epoll, &event, 1, timeout);
-
-	SR_ASSERT(n >= 0 || errno == EINTR);
-	return n == 1 ? event.data.ptr : NULL;
-}
-
 /* Looks for what comes next, on this connection or another.  Returns an event of
  * another, or NULL when nothing came; the connection is no longer ours then. */
 static void *look(struct worker *worker, struct conn *hot)
@@ -45,7 +61,7 @@ static void *look(struct worker *worker, struct conn *hot)
 	int64_t end = clock_ns() + worker->look_ns;
 
 	for (;;) {
-		void *what = next_event(worker, /* timeout= */ 0);
+		void *what = next_event(worker->env->conns->epoll, /* timeout= */ 0);
 
 		if (what != NULL) {
 			conn_arm(hot);
@@ -84,7 +100,7 @@ static void *worker_main(void *arg)
 		if (what == NULL) {
 			int64_t slept = clock_ns();
 
-			what = next_event(worker, /* timeout= */ -1);
+			what = next_event(env->conns->epoll, /* timeout= */ -1);
 			if (clock_ns() - slept < SOON_NS)
 				worker->look_ns = LOOK_MAX_NS;
 		}

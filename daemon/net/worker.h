@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker: takes one ready connection at a time from the epoll set that all
- * workers share, runs its request, and gives it back.
+ * workers share, runs its request, and gives it back.  The set holds lanes, each
+ * with the connections of some users, and takes them in turn.
  *
  * Sleeping and being woken takes longer than a signature, so a worker keeps the
  * connection it served last and looks for some tens of microseconds whether the

@@ -53,6 +53,14 @@ if is_root; then
 	says "and is told why" connections_per_uid
 	kill "${started_pids[-1]}"
 
+	check "a large key is created" strongroom key create web/large --kty RSA --size 4096 --timeout 60000
+	check "and may be used by nobody" strongroom grant add --to user:nobody --role "Crypto User" --on web/large
+	PYTHONPATH=$top/tests/tools background setpriv --reuid nobody --clear-groups -- "$PYTHON" "$top/tests/tools/hostile.py" flood > "$work/flood"
+	until_ok 20 grep -q flooding "$work/flood"
+	sleep 1
+	same "one user's flood of signatures does not hold up another" "$(hostile among_others)" served
+	kill "${started_pids[-1]}"
+
 	before=$(du -sk --apparent-size "$DATA/audit" | cut -f1)
 	same "20,000 refused calls are refused" "$(hostile_as nobody refusals)" refused
 	after=$(du -sk --apparent-size "$DATA/audit" | cut -f1)

@@ -82,7 +82,7 @@ def descriptors(pid):
 
 def settle(pid, before, seconds=5):
     """Until the daemon has let go of what it had for us."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while descriptors(pid) > before and time.monotonic() < end:
         time.sleep(0.05)
     return descriptors(pid) <= before
@@ -155,6 +155,7 @@ def noise(pid):
     """random bytes, and good requests with random bytes changed, for three seconds"""
     rng = random.Random(4711)
     good = frame(msgpack.packb([0, 1, "key_sign", {"key": "strongroom://web/keys/tls", "alg": "ES256", "digest": bytes(32)}]))
+    files = descriptors(pid)
     end = time.monotonic() + 3
     rounds = 0
     while time.monotonic() < end:
@@ -171,6 +172,8 @@ def noise(pid):
             pass
         client.close()
         rounds += 1
+    if not settle(pid, files):
+        return "some are still open"
     return "served" if served() and rounds > 100 else f"{rounds} rounds"
 
 
@@ -292,6 +295,21 @@ def hold(_):
         pass
     print("holding", flush=True)
     time.sleep(600)
+
+
+def flood(_):
+    """500 connections, each full of signatures with a large key"""
+    clients = [sr.Client() for _ in range(500)]
+    request = frame(msgpack.packb([0, 5, "key_sign", {"key": "strongroom://web/keys/large", "alg": "RS256", "digest": bytes(32)}]))
+    print("flooding", flush=True)
+    for client in clients:
+        client.socket.sendall(request * 20)
+    time.sleep(600)
+
+
+def among_others(_):
+    """is one who comes while others flood it served soon?"""
+    return "served" if all(served() for _ in range(5)) else "late"
 
 
 def slow_calls(_):

@@ -87,6 +87,24 @@ Test(limits, users_whose_numbers_meet_in_a_table_are_told_apart)
 	limits_disconnect(limits, c);
 }
 
+Test(limits, users_have_lanes_of_their_own_while_there_are_enough)
+{
+	struct account *accounts[LIMITS_LANES], *one_more;
+	bool used[LIMITS_LANES] = { false };
+
+	for (size_t i = 0; i < LIMITS_LANES; i++) {
+		cr_assert_eq(limits_connect(limits, (uid_t)(500000 + i), &accounts[i], why), SR_OK);
+		cr_assert_not(used[limits_lane(accounts[i])]);
+		used[limits_lane(accounts[i])] = true;
+	}
+	limits_disconnect(limits, accounts[17]);
+	cr_assert_eq(limits_connect(limits, 400001, &accounts[17], why), SR_OK, "a lane that was left is free again");
+	cr_assert_eq(limits_connect(limits, 400002, &one_more, why), SR_OK, "one lane is shared then");
+	for (size_t i = 0; i < LIMITS_LANES; i++)
+		limits_disconnect(limits, accounts[i]);
+	limits_disconnect(limits, one_more);
+}
+
 Test(limits, slow_calls_are_counted_for_each_user)
 {
 	struct account *a, *b;
