@@ -100,7 +100,7 @@ static uint32_t find_message(const uint8_t *em, size_t n, uint32_t *length)
  * are each taken or not. */
 static void shift_left(uint8_t *buf, size_t n, uint32_t by)
 {
-	for (size_t step = 1; step < n; step *= 2) {
+	for (size_t step = 1; step <= n; step *= 2) {
 		uint32_t taken = ~is_zero(by & (uint32_t)step);
 
 		for (size_t i = 0; i < n; i++)

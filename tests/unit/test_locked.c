@@ -1,61 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locked memory: what the kernel says about it, what its allocator promises, and
- * that libcrypto lives in it.  Criterion's own libraries use libcrypto before a
- * test runs, which is too late for locked_init: so each test is this program run
- * again, and its body is over before main. */
-#include <criterion/criterion.h>
+ * that libcrypto lives in it. */
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "base/str.h"
 #include "daemon/backend/locked.h"
 #include "daemon/backend/locked_heap.h"
+#include "tests/unit/pristine.h"
 
 #define REGION ((size_t)1 << 20)
 #define PAGE   ((size_t)4096)
 #define STACK  ((size_t)64 << 10)
-
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) { \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
-			_exit(1); \
-		} \
-	} while (0)
-
-#define PRISTINE(name) \
-	static void body_##name(void); \
-	__attribute__((constructor)) static void enter_##name(void) { enter(#name, body_##name); } \
-	Test(locked, name) { run_again(#name); } \
-	static void body_##name(void)
-
-static void enter(const char *name, void (*body)(void))
-{
-	const char *chosen = getenv("SR_LOCKED_TEST");
-
-	if (chosen == NULL || strcmp(chosen, name) != 0)
-		return;
-	body();
-	exit(0);
-}
-
-static void run_again(const char *name)
-{
-	char program[] = "/proc/self/exe", *argv[] = { program, NULL };
-	pid_t pid;
-	int status;
-
-	setenv("SR_LOCKED_TEST", name, 1);
-	cr_assert_eq(posix_spawn(&pid, program, NULL, NULL, argv, environ), 0);
-	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_assert_eq(status, 0, "exit status %d", status);
-}
 
 /* The whole thing: what libcrypto took at once is in the region. */
 static void start(void)
