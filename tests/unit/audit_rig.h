@@ -15,7 +15,6 @@
 #include "base/logcheck.h"
 #include "base/str.h"
 #include "daemon/audit/audit.h"
-#include "locked_first.h"
 #include "scratch.h"
 
 #define RIG_ARENA ((size_t)1 << 20)
@@ -142,6 +141,14 @@ static inline uint64_t rig_size(struct rig *rig)
 
 	audit_sizes(rig->audit, &size, &covered);
 	return size;
+}
+
+static inline uint64_t rig_covered(struct rig *rig)
+{
+	uint64_t size, covered;
+
+	audit_sizes(rig->audit, &size, &covered);
+	return covered;
 }
 
 /* Offline verification, as `strongroom audit verify --log DIR --pubkey K` does it. */

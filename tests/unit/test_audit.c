@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit log as it runs: lines, checkpoints, proofs, full disks, many threads. */
 #include "audit_rig.h"
+#include "locked_first.h"
 
 #include <errno.h>
 #include <openssl/sha.h>
@@ -120,7 +121,6 @@ Test(audit, a_checkpoint_covers_all_lines_and_reaches_store_and_file)
 {
 	struct checkpoint checkpoint, filed;
 	SR_AUTO_FREE char *text = NULL;
-	uint64_t size, covered;
 	struct sr_str note;
 	size_t n;
 
@@ -128,8 +128,7 @@ Test(audit, a_checkpoint_covers_all_lines_and_reaches_store_and_file)
 	note = rig_checkpoint(&rig);
 	cr_assert_eq(checkpoint_open(note, &rig.key, &checkpoint), SR_OK);
 	cr_assert_eq(checkpoint.size, 777);
-	audit_sizes(rig.audit, &size, &covered);
-	cr_assert_eq(covered, 777);
+	cr_assert_eq(rig_covered(&rig), 777);
 	cr_assert_eq(rig.mark.size, 777);
 	cr_assert_arr_eq(rig.mark.root, checkpoint.root, 32);
 	cr_assert_eq(io_read_file(rig.scratch.fd, "checkpoint", NOTE_MAX, &text, &n), SR_OK);
@@ -184,16 +183,16 @@ Test(audit, checkpoints_come_by_themselves_while_lines_come_and_stop_when_they_d
 	rig.options.interval_ms = 20;
 	reopen();
 	rig_append(&rig, 0, 10);
-	for (int i = 0; i < 200 && rig.mark.size < 10; i++)
+	for (int i = 0; i < 200 && rig_covered(&rig) < 10; i++)
 		sleep_ms(10);
-	cr_assert_eq(rig.mark.size, 10);
+	cr_assert_eq(rig_covered(&rig), 10);
 	keeps = rig.keeps;
 	sleep_ms(500);
 	cr_assert_eq(rig.keeps, keeps, "an idle log needs no new checkpoint");
 	rig_append(&rig, 10, 1);
-	for (int i = 0; i < 200 && rig.mark.size < 11; i++)
+	for (int i = 0; i < 200 && rig_covered(&rig) < 11; i++)
 		sleep_ms(10);
-	cr_assert_eq(rig.mark.size, 11, "and the thread wakes again");
+	cr_assert_eq(rig_covered(&rig), 11, "and the thread wakes again");
 }
 
 Test(audit, records_are_settled_only_once_their_line_is_under_the_mark)

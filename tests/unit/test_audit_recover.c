@@ -2,6 +2,7 @@
 /* The audit log at start: after a crash it goes on as if nothing had been, and what no
  * crash can do is found, named, and not written over. */
 #include "audit_rig.h"
+#include "locked_first.h"
 
 #include <time.h>
 

@@ -2,6 +2,7 @@
 /* Verifying an audit log from outside: beside the running daemon, and line by line over
  * the socket.  What verification finds is in test_audit_recover.c. */
 #include "audit_rig.h"
+#include "locked_first.h"
 
 static struct rig rig;
 
