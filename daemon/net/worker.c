@@ -12,6 +12,9 @@
 #define LOOK_MAX_NS 50000       /* longest look for the next request */
 #define LOOK_MIN_NS 3000        /* below that it is not worth it */
 #define SOON_NS     200000      /* a request that woke us within this could have been caught by looking */
+#define CROWDED_NS  500000      /* a yield that takes so long let programs run that have nothing to do with us */
+#define HOLDOFF_MIN_NS 10000000
+#define HOLDOFF_MAX_NS 1000000000
 
 /* An event of this epoll set, or NULL when none comes in time. */
 static void *next_event(int epoll, int timeout)
@@ -54,13 +57,37 @@ static struct conn *handle(struct worker *worker, void *what, bool *stop)
 	return NULL;
 }
 
+/* Lets others run.  False: the processors have so much other work that there are
+ * to be no more looks for a while, and for a longer one each time. */
+static bool yield(struct worker *worker, int64_t *now)
+{
+	int64_t before = *now;
+
+	sched_yield();
+	*now = clock_ns();
+	if (*now - before < CROWDED_NS)
+		return true;
+	if (*now - worker->crowded_at > 2 * HOLDOFF_MAX_NS)
+		worker->holdoff_ns = HOLDOFF_MIN_NS;
+	else if (worker->holdoff_ns < HOLDOFF_MAX_NS)
+		worker->holdoff_ns *= 2;
+	worker->crowded_at = *now;
+	return false;
+}
+
+static bool may_look(const struct worker *worker)
+{
+	return worker->look_ns >= LOOK_MIN_NS && atomic_load(&worker->env->awake) <= worker->env->processors
+		&& clock_ns() - worker->crowded_at >= worker->holdoff_ns;
+}
+
 /* Looks for what comes next, on this connection or another.  Returns an event of
  * another, or NULL when nothing came; the connection is no longer ours then. */
 static void *look(struct worker *worker, struct conn *hot)
 {
-	int64_t end = clock_ns() + worker->look_ns;
+	int64_t now = clock_ns(), end = now + worker->look_ns;
 
-	for (;;) {
+	do {
 		void *what = next_event(worker->env->conns->epoll, /* timeout= */ 0);
 
 		if (what != NULL) {
@@ -72,15 +99,13 @@ static void *look(struct worker *worker, struct conn *hot)
 			return NULL;
 		case CONN_SERVED:
 			worker->look_ns = LOOK_MAX_NS;
-			end = clock_ns() + worker->look_ns;
+			now = clock_ns();
+			end = now + worker->look_ns;
 			continue;
 		case CONN_SILENT:
 			break;
 		}
-		if (clock_ns() >= end)
-			break;
-		sched_yield();
-	}
+	} while (now < end && yield(worker, &now));
 	/* in vain: look shorter next time, until requests come quickly again */
 	worker->look_ns /= 2;
 	conn_arm(hot);
@@ -109,7 +134,7 @@ static void *worker_main(void *arg)
 		atomic_fetch_add(&env->awake, 1);
 		hot = handle(worker, what, &stop);
 		what = NULL;
-		if (hot != NULL && worker->look_ns >= LOOK_MIN_NS && atomic_load(&env->awake) <= env->processors && !stop)
+		if (hot != NULL && !stop && may_look(worker))
 			what = look(worker, hot);
 		else if (hot != NULL)
 			conn_arm(hot);

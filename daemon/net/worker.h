@@ -7,7 +7,9 @@
  * connection it served last and looks for some tens of microseconds whether the
  * next request comes, yielding the processor between looks, before it lets go of
  * it and sleeps.  Meanwhile that connection is not armed, so no other worker is
- * woken for it; all others are, and are looked at as well. */
+ * woken for it; all others are, and are looked at as well.  Where the processors
+ * have other work, a yield does not come back soon: then sleeping is better,
+ * since who is woken goes first. */
 #ifndef SR_DAEMON_WORKER_H
 #define SR_DAEMON_WORKER_H
 
@@ -27,6 +29,8 @@ struct worker {
 	pthread_t thread;
 	struct workspace workspace;
 	int64_t look_ns;                /* how long to look, now */
+	int64_t crowded_at;             /* when a yield last took long */
+	int64_t holdoff_ns;             /* not to look for that long after it */
 };
 
 /* Errors: NOMEM, LIMIT (locked memory). */
