@@ -2,7 +2,7 @@
 /* Upcalls into the program's libcrypto (provider-base(7)). */
 #include "provider/core.h"
 
-#include <strongroom/strongroom.h>
+#include <stdarg.h>
 
 /* Reasons below this are libcrypto's own. */
 #define REASON_FIRST 100

@@ -6,10 +6,7 @@
  * they pass over without a word: success with nothing decoded, no error. */
 #include "provider/decoder.h"
 
-#include <openssl/core_names.h>
-#include <openssl/core_object.h>
-#include <openssl/crypto.h>
-#include <openssl/params.h>
+#include <openssl/core_dispatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strongroom/reference.h>
@@ -18,6 +15,7 @@
 
 static OSSL_FUNC_decoder_freectx_fn decoder_freectx;
 static OSSL_FUNC_decoder_does_selection_fn decoder_does_selection;
+static OSSL_FUNC_decoder_decode_fn decoder_decode;
 
 struct decoder {
 	struct provider *provider;      /* borrowed */
@@ -82,23 +80,6 @@ static bool read_sequence(const struct core *core, OSSL_CORE_BIO *in, uint8_t **
 	return true;
 }
 
-static int give_key(struct key *key, OSSL_CALLBACK *data_cb, void *data_cbarg)
-{
-	int object_type = OSSL_OBJECT_PKEY;
-	char type_name[16];
-	OSSL_PARAM params[4];
-	int ok;
-
-	OPENSSL_strlcpy(type_name, key_type_name(key->type), sizeof(type_name));
-	params[0] = OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &object_type);
-	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, type_name, 0);
-	params[2] = OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key, sizeof(key));
-	params[3] = OSSL_PARAM_construct_end();
-	ok = data_cb(params, data_cbarg);
-	key_unref(key);         /* NULL by now if it was taken */
-	return ok;
-}
-
 static int decode_reference(struct decoder *d, struct sr_bytes der, OSSL_CALLBACK *data_cb, void *data_cbarg)
 {
 	struct sr_reference reference;
@@ -110,10 +91,10 @@ static int decode_reference(struct decoder *d, struct sr_bytes der, OSSL_CALLBAC
 	if (sr_reference_decode(der, &reference) != SR_OK)
 		return RAISE(d->provider, SR_BAD_PARAMETER, "a damaged key reference; 'strongroom key pem' prints it anew");
 	key = key_open(d->provider, (struct sr_str){ reference.uri, strlen(reference.uri) }, reference.spki);
-	return key != NULL && give_key(key, data_cb, data_cbarg);
+	return key != NULL && key_give(key, data_cb, data_cbarg);
 }
 
-static int decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_cbarg,
+static int decoder_decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *data_cb, void *data_cbarg,
 	__attribute__((unused)) OSSL_PASSPHRASE_CALLBACK *pw_cb, __attribute__((unused)) void *pw_cbarg)
 {
 	struct decoder *d = ctx;
@@ -130,7 +111,6 @@ static int decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *da
 
 #define TYPE(id, name, aliases, oid) \
 	static OSSL_FUNC_decoder_newctx_fn id##_newctx; \
-	static OSSL_FUNC_decoder_decode_fn decode; \
 	static void *id##_newctx(void *provctx) \
 	{ \
 		return decoder_new(provctx, KEY_##id); \
@@ -139,7 +119,7 @@ static int decode(void *ctx, OSSL_CORE_BIO *in, int selection, OSSL_CALLBACK *da
 		{ OSSL_FUNC_DECODER_NEWCTX,         (void (*)(void))id##_newctx }, \
 		{ OSSL_FUNC_DECODER_FREECTX,        (void (*)(void))decoder_freectx }, \
 		{ OSSL_FUNC_DECODER_DOES_SELECTION, (void (*)(void))decoder_does_selection }, \
-		{ OSSL_FUNC_DECODER_DECODE,         (void (*)(void))decode }, \
+		{ OSSL_FUNC_DECODER_DECODE,         (void (*)(void))decoder_decode }, \
 		{ 0, NULL } \
 	};
 #include "provider/types.def"

@@ -3,7 +3,9 @@
 #include "provider/key.h"
 
 #include <openssl/core_names.h>
+#include <openssl/core_object.h>
 #include <openssl/objects.h>
+#include <openssl/params.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +219,23 @@ void key_unref(struct key *key)
 	EVP_PKEY_free(key->public);
 	free(key->spki);
 	free(key);
+}
+
+int key_give(struct key *key, OSSL_CALLBACK *callback, void *callback_arg)
+{
+	int object_type = OSSL_OBJECT_PKEY;
+	char type_name[16];
+	OSSL_PARAM params[4];
+	int ok;
+
+	OPENSSL_strlcpy(type_name, key_type_name(key->type), sizeof(type_name));
+	params[0] = OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &object_type);
+	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, type_name, 0);
+	params[2] = OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key, sizeof(key));
+	params[3] = OSSL_PARAM_construct_end();
+	ok = callback(params, callback_arg);
+	key_unref(key);         /* NULL by now if it was taken */
+	return ok;
 }
 
 bool key_is_private(const struct key *key)

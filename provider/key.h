@@ -50,6 +50,10 @@ struct key *key_ref(struct key *key);
 /* NULL is fine. */
 void key_unref(struct key *key);
 
+/* Hands the key to OpenSSL, which waits for it in a store's or decoder's callback, as a
+ * reference for keymgmt_load; takes over the caller's.  Returns what the callback does. */
+int key_give(struct key *key, OSSL_CALLBACK *callback, void *callback_arg);
+
 /* Is there a private half, with strongroomd? */
 bool key_is_private(const struct key *key);
 bool key_has_public(const struct key *key);

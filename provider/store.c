@@ -73,24 +73,6 @@ static int store_set_ctx_params(void *loaderctx, const OSSL_PARAM params[])
 	return p == NULL || OSSL_PARAM_get_int(p, &store->expect);
 }
 
-/* The private key: an object of our own, handed over by reference. */
-static int give_key(struct key *key, OSSL_CALLBACK *object_cb, void *object_cbarg)
-{
-	int object_type = OSSL_OBJECT_PKEY;
-	char type_name[16];
-	OSSL_PARAM params[4];
-	int ok;
-
-	OPENSSL_strlcpy(type_name, key_type_name(key->type), sizeof(type_name));
-	params[0] = OSSL_PARAM_construct_int(OSSL_OBJECT_PARAM_TYPE, &object_type);
-	params[1] = OSSL_PARAM_construct_utf8_string(OSSL_OBJECT_PARAM_DATA_TYPE, type_name, 0);
-	params[2] = OSSL_PARAM_construct_octet_string(OSSL_OBJECT_PARAM_REFERENCE, &key, sizeof(key));
-	params[3] = OSSL_PARAM_construct_end();
-	ok = object_cb(params, object_cbarg);
-	key_unref(key);         /* NULL by now if it was taken */
-	return ok;
-}
-
 /* The public key: bytes, so that it becomes a key of the default provider's and
  * has no more to do with us. */
 static int give_public_key(const struct key *key, OSSL_CALLBACK *object_cb, void *object_cbarg)
@@ -140,7 +122,7 @@ static int store_load(void *loaderctx, OSSL_CALLBACK *object_cb, void *object_cb
 	if (key == NULL)
 		return 0;
 	if (store->expect != OSSL_STORE_INFO_PUBKEY)
-		return give_key(key, object_cb, object_cbarg);
+		return key_give(key, object_cb, object_cbarg);
 	ok = give_public_key(key, object_cb, object_cbarg);
 	key_unref(key);
 	return ok;

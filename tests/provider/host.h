@@ -41,7 +41,7 @@ bool host_verifies(EVP_PKEY *public_half, const char *digest, const unsigned cha
 #define HOST_PROMISES(P) \
 	P(sign) P(digests) P(pss) P(decrypt) P(mid_hash) P(rounds) P(identifier) \
 	P(dup) P(eq) P(certificate) P(parameters) P(export) P(software) \
-	P(fork) P(threads) P(contexts) P(pem) P(pem_error) P(pem_public) P(damaged) P(error) P(load_only) P(tls) P(tls_rsa)
+	P(fork) P(threads) P(contexts) P(pem) P(pem_error) P(pem_position) P(pem_public) P(damaged) P(error) P(load_only) P(tls) P(tls_rsa)
 #define P(name) int promise_##name(int argc, char **argv);
 HOST_PROMISES(P)
 #undef P

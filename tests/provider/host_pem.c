@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PEM files with a reference among other things. */
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/provider/host.h"
@@ -72,6 +74,37 @@ int promise_pem_error(int argc, char **argv)
 			found = true;
 	EXPECT(found);
 	BIO_free(file);
+	return 0;
+}
+
+static int refuse_object(__attribute__((unused)) OSSL_DECODER_INSTANCE *instance,
+	__attribute__((unused)) const OSSL_PARAM *params, __attribute__((unused)) void *arg)
+{
+	return 0;
+}
+
+/* pem_position FILE OFFSET: our PEM decoder, on its own, passes over what is not its
+ * own, without a word, and stops behind the first block */
+int promise_pem_position(int argc, char **argv)
+{
+	OSSL_DECODER *decoder = OSSL_DECODER_fetch(NULL, "DER", "provider=strongroom,input=pem");
+	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new();
+	BIO *file;
+	const char *data;
+	int flags;
+
+	EXPECT(argc == 2 && decoder != NULL);
+	file = BIO_new_file(argv[0], "r");
+	EXPECT(file != NULL);
+	EXPECT(OSSL_DECODER_CTX_set_input_type(ctx, "PEM") == 1 && OSSL_DECODER_CTX_add_decoder(ctx, decoder) == 1);
+	EXPECT(OSSL_DECODER_CTX_set_construct(ctx, refuse_object) == 1);
+	EXPECT(OSSL_DECODER_from_bio(ctx, file) == 0);
+	while (ERR_get_error_all(NULL, NULL, NULL, &data, &flags) != 0)
+		EXPECT((flags & ERR_TXT_STRING) == 0 || strncmp(data, "strongroom: ", 12) != 0);
+	EXPECT(BIO_tell(file) == strtol(argv[1], NULL, 10));
+	BIO_free(file);
+	OSSL_DECODER_CTX_free(ctx);
+	OSSL_DECODER_free(decoder);
 	return 0;
 }
 

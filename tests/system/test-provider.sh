@@ -102,6 +102,8 @@ for k in rsa p256 ed25519; do
 		check "$k.$form: lines that end in CR LF"   host pem "$file" 1 1
 		{ echo "some text"; echo; echo "----- not BEGIN"; cat "$ref"; echo "more"; } > "$file"
 		check "$k.$form: with text around it"       host pem "$file" 1 0
+		{ printf -- '-----BEGIN OTHER-----\nAAAA\n-----END OTHER-----\n'; cat "$ref"; } > "$file"
+		check "$k.$form: behind a block of another kind" host pem "$file" 1 0
 		{ head -c 3000000 /dev/zero | base64; cat "$ref"; } > "$file"
 		check "$k.$form: behind megabytes of text"  host pem "$file" 1 0
 		{ head -c 3000000 /dev/zero | base64 -w 0; echo; cat "$ref"; } > "$file"
@@ -110,6 +112,13 @@ for k in rsa p256 ed25519; do
 		check "$k.$form: cut off, there is no key"  host pem "$file" 0 0
 	done
 done
+# libcrypto goes on from where the last decoder stopped, and which that is depends on its version
+cat "$work/rsa.crt" "$work/p256.pem" > "$file"
+check "the PEM decoder stops behind a certificate" host pem_position "$file" "$(stat -c %s "$work/rsa.crt")"
+{ echo "text"; cat "$work/soft-ec.pem" "$work/p256.pem"; } > "$file"
+check "and behind somebody else's key" host pem_position "$file" $(($(stat -c %s "$work/soft-ec.pem") + 5))
+cat "$work/p256.own.pem" "$work/rsa.crt" > "$file"
+check "and behind its own"             host pem_position "$file" "$(stat -c %s "$work/p256.own.pem")"
 : > "$file"
 check "an empty file has no key" host pem "$file" 0 0
 head -c 3000000 /dev/urandom > "$file"
@@ -202,4 +211,15 @@ says   "and says where the daemon is not" "$STRONGROOM_SOCKET"
 check "keys of others work" host software "$work/soft-rsa.pem" "$work/soft-ec.pem"
 start_daemon
 check "a daemon that is back is used" host sign "$work/p256.pem"
+stop_daemon
+
+# ---- a daemon that is somebody else's ----
+if is_root; then
+	DATA=$work/data-of-nobody DAEMON_USER=nobody launch_daemon
+	until_ok 20 test -S "$STRONGROOM_SOCKET"
+	check "a daemon of another user is not trusted" host error "$work/p256.pem" "nor daemon_uid"
+	check "unless daemon_uid names that"            with_setting "daemon_uid = $(id -u nobody)" error "$work/p256.pem" "web/"
+else
+	skip "a daemon of another user is not trusted: not root"
+fi
 finish
