@@ -171,7 +171,7 @@ static void hint_missing(const struct cli *cli, const struct sr_uri *on)
 	else if (on->version[0] != '\0')
 		hint(cli, "strongroom key versions %s/%s shows what is there.", vault, on->name);
 	else
-		hint(cli, "strongroom key list %s shows what is there.", vault);
+		hint(cli, "strongroom vault list and strongroom key list %s show what is there.", vault);
 }
 
 static void hint_attributes(const struct cli *cli, enum sr_err err, const struct sr_uri *on)

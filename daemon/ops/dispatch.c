@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon/ops/call.h"
+#include "daemon/vault/records.h"
 #include "protocol/frame.h"
 
 #define FAILURE_ROOM 1024       /* bytes kept free in the arena for a failure's frame */
@@ -185,12 +186,32 @@ static bool permitted(const struct call *call)
 	}
 }
 
+static enum sr_err find_vault(struct sealed_txn *txn, void *arg)
+{
+	const struct call *call = arg;
+	struct record_path path = path_vault(&call->subject);
+	bool exists;
+
+	SR_TRY(sealed_exists(txn, path_str(&path), &exists));
+	return exists ? SR_OK : SR_NOT_FOUND;
+}
+
+/* The tenant's owner may list its vaults, so is told when there is none of that
+ * name; to anybody else absent and forbidden look alike. */
+static bool misnamed(struct call *call)
+{
+	return call->has_subject && call_owns_tenant(call, call->subject.tenant) &&
+		sealed_view(call->d->sealed, find_vault, call) == SR_NOT_FOUND;
+}
+
 static SR_RESULT authorise(struct call *call)
 {
 	char text[SR_URI_MAX + 1] = "";
 
 	if (permitted(call))
 		return SR_OK;
+	if (misnamed(call))
+		return call_fail(call, SR_NOT_FOUND, "there is no vault %s", call->subject.vault);
 	if (call->has_subject)
 		(void)sr_uri_format(&call->subject, text);
 	if (call->op->permission == PERM_operator || call->op->permission == PERM_tenant)

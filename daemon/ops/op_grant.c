@@ -46,7 +46,7 @@ static SR_RESULT permissions_of(struct call *call, const struct sr_grant_add_req
 	if (SR_HAS(grant_add_req, q, role) == SR_HAS(grant_add_req, q, permissions))
 		return call_fail(call, SR_BAD_PARAMETER, "give a role, or permissions, and not both");
 	if (SR_HAS(grant_add_req, q, role) && role_find(q->role, &proper, &g->permissions) != SR_OK)
-		return call_fail(call, SR_NOT_FOUND, "there is no role of that name; roles: "
+		return call_fail(call, SR_BAD_PARAMETER, "there is no role of that name; roles: "
 #define ROLE(id, name, perms, summary) name "; "
 #include <strongroom/roles.def>
 #undef ROLE
@@ -55,7 +55,7 @@ static SR_RESULT permissions_of(struct call *call, const struct sr_grant_add_req
 		enum permission p;
 
 		if (permission_find(q->permissions.v[i], &p) != SR_OK)
-			return call_fail(call, SR_NOT_FOUND, "there is no permission of that name; permissions: "
+			return call_fail(call, SR_BAD_PARAMETER, "there is no permission of that name; permissions: "
 #define PERMISSION(id, name, summary) name " "
 #include <strongroom/permissions.def>
 #undef PERMISSION
@@ -227,7 +227,7 @@ static SR_RESULT role_to_remove(struct call *call, const struct sr_grant_remove_
 	}
 	if (role_find(q->role, out, &permissions) == SR_OK)
 		return SR_OK;
-	return call_fail(call, SR_NOT_FOUND, "there is no role of that name");
+	return call_fail(call, SR_BAD_PARAMETER, "there is no role of that name");
 }
 
 enum sr_err op_grant_remove(struct call *call, const struct sr_grant_remove_req *q, struct sr_grant_remove_rep *r)

@@ -174,8 +174,8 @@ says "in columns" '^web +[^ ]+ +20[0-9-]+T[0-9:]+[+-][0-9:]+$'
 json "vaults are listed" "[v['name'] for v in d['value']] == ['other', 'web']" strongroom vault list
 check "a vault is shown" strongroom vault show WEB
 json "a vault is shown" "d['id'] == 'strongroom://web'" strongroom vault show strongroom://web
-refuse_with 4 "a vault that is not there is not told from one that may not be seen" strongroom vault show none
-refuse_json 4 Forbidden "a vault that is not there" strongroom vault show none
+refuse_with 3 "the operator is told that a vault is not there" strongroom vault show none
+refuse_json 3 NotFound "a vault that is not there" strongroom vault show none
 
 # ---- keys ----
 
@@ -204,7 +204,7 @@ refuse_with 2 "a curve that is none" strongroom key create web/x --kty EC --curv
 refuse_with 2 "a type that is none" strongroom key create web/x --kty DSA
 refuse_with 2 "a size that is too small" strongroom key create web/x --kty RSA --size 1024
 refuse_with 2 "an operation that is none" strongroom key create web/x --kty EC --ops fly
-refuse_with 4 "a key in no vault" strongroom key create none/x --kty EC
+refuse_with 3 "a key in no vault" strongroom key create none/x --kty EC
 refuse_with 3 "a key that is not there" strongroom key show web/none
 says "what to do" 'strongroom key list web'
 refuse_json 3 NotFound "a key that is not there" strongroom key show web/none

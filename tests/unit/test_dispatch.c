@@ -211,6 +211,7 @@ Test(dispatch, refuses_strangers_without_telling_what_exists)
 	cr_assert_not_null(strstr(present, "keys/sign"));
 	cr_assert_eq(sign(&www, "strongroom://nope/keys/tls"), SR_DENIED);
 	cr_assert_eq(sign(&root, "strongroom://web/keys/tlx"), SR_NOT_FOUND, "who may list is told");
+	cr_assert_eq(sign(&root, "strongroom://nope/keys/tls"), SR_NOT_FOUND, "and so is the tenant's owner");
 }
 
 Test(dispatch, lets_the_operator_manage_and_not_use)
@@ -371,7 +372,7 @@ Test(dispatch, says_what_is_wrong_with_bad_parameters_and_changes_nothing)
 		{ "strongroom://web/keys/a b",   "EC",  "",        0,    SR_BAD_PARAMETER },
 		{ "strongroom:web/keys/a",       "EC",  "",        0,    SR_BAD_PARAMETER },
 		{ "strongroom://web/keys/a/0123456789abcdef0123456789abcdef", "EC", "", 0, SR_BAD_PARAMETER },
-		{ "strongroom://nope/keys/a",    "EC",  "",        0,    SR_DENIED },
+		{ "strongroom://nope/keys/a",    "EC",  "",        0,    SR_NOT_FOUND },
 	};
 	struct sr_key_list_req lq = { .vault = SR_STR("strongroom://web") };
 	struct sr_key_list_rep lr;
