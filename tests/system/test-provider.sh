@@ -218,7 +218,7 @@ if is_root; then
 	DATA=$work/data-of-nobody DAEMON_USER=nobody launch_daemon
 	until_ok 20 test -S "$STRONGROOM_SOCKET"
 	check "a daemon of another user is not trusted" host error "$work/p256.pem" "nor daemon_uid"
-	check "unless daemon_uid names that"            with_setting "daemon_uid = $(id -u nobody)" error "$work/p256.pem" "web/"
+	check "unless daemon_uid names that"            with_setting "daemon_uid = $(id -u nobody)" error "$work/p256.pem" "web"
 else
 	skip "a daemon of another user is not trusted: not root"
 fi
