@@ -11,6 +11,7 @@
 #include "base/result.h"
 
 #define IDENTITY_UNIT_MAX   255
+#define IDENTITY_EXE_MAX    255
 #define IDENTITY_GROUPS_MAX 65536
 
 struct identity {
@@ -20,6 +21,7 @@ struct identity {
 	gid_t *groups;                  /* supplementary */
 	size_t groups_n;
 	char unit[IDENTITY_UNIT_MAX + 1];       /* "nginx.service", or "" */
+	char exe[IDENTITY_EXE_MAX + 1];         /* what it ran when it connected, for the record; "" where that may not be read */
 	bool is_operator;               /* uid 0 or the daemon's own, in the daemon's user and pid namespaces */
 	int pidfd;                      /* readable once the process that connected is gone; -1: not to be had */
 };

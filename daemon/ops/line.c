@@ -11,13 +11,14 @@
 #include "base/str.h"
 
 /* Bytes that each string may take once escaped; the rest is cut off. */
-#define DESCRIPTION_MAX 1200
+#define DESCRIPTION_MAX 1100
 #define PRINCIPAL_OUT   600
 #define OBJECT_MAX      300
-#define UNIT_MAX        500
+#define UNIT_MAX        400
+#define EXE_MAX         400
 #define WORD_MAX        100     /* vault, algorithm, role */
 #define FIXED_MAX       700     /* all the rest of a line */
-_Static_assert(DESCRIPTION_MAX + PRINCIPAL_OUT + OBJECT_MAX + UNIT_MAX + 3 * WORD_MAX + FIXED_MAX <= LINE_ROOM,
+_Static_assert(DESCRIPTION_MAX + PRINCIPAL_OUT + OBJECT_MAX + UNIT_MAX + EXE_MAX + 3 * WORD_MAX + FIXED_MAX <= LINE_ROOM,
 	"a line with everything in it fits, so put() never cuts");
 
 static void put(struct line *l, const char *p, size_t n)
@@ -123,6 +124,7 @@ static void put_identity(struct line *l, const struct identity *who)
 	put_text(l, ",\"gid\":");
 	put_u64(l, who->gid);
 	put_member(l, ",\"unit\":", str_of(who->unit), UNIT_MAX);
+	put_member(l, ",\"exe\":", str_of(who->exe), EXE_MAX);
 	put_text(l, "}");
 }
 

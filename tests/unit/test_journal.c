@@ -22,7 +22,7 @@ static json_t *parse(const struct line *line)
 
 Test(line, says_who_did_what_to_what)
 {
-	const struct identity who = { .pid = 7, .uid = 33, .gid = 34, .unit = "nginx.service" };
+	const struct identity who = { .pid = 7, .uid = 33, .gid = 34, .unit = "nginx.service", .exe = "/usr/sbin/nginx" };
 	char id[AUDIT_ID_LEN + 1];
 	struct line_facts f = { .operation = "KeySign", .err = SR_OK, .duration_ns = 1234567, .id = id, .who = &who,
 		.vault = SR_STR("strongroom://web"), .object = SR_STR("strongroom://web/keys/tls"), .algorithm = SR_STR("ES256") };
@@ -36,7 +36,8 @@ Test(line, says_who_did_what_to_what)
 	line_write(&line, &f);
 	o = parse(&line);
 	cr_assert_eq(json_unpack(o, "{s:o,s:o,s:F}", "identity", &identity, "properties", &properties, "durationMs", &ms), 0);
-	cr_assert_eq(json_unpack(identity, "{s:i,s:i}", "pid", &pid, "uid", &uid), 0);
+	cr_assert_eq(json_unpack(identity, "{s:i,s:i,s:s}", "pid", &pid, "uid", &uid, "exe", &s), 0);
+	cr_assert_str_eq(s, "/usr/sbin/nginx");
 	cr_assert(pid == 7 && uid == 33);
 	cr_assert_float_eq(ms, 1.234, 0.0001);
 	cr_assert_eq(json_unpack(properties, "{s:s}", "algorithm", &s), 0);
