@@ -229,6 +229,9 @@ void logcheck_finish(struct logcheck *check, struct logcheck_report *out)
 		(void)bad(check, check->file, check->range.size, "%s%sthe log ends before line %" PRIu64 ", but %s covers %"
 			PRIu64 " lines: it was shortened", check->file, check->file[0] != '\0' ? ": " : "",
 			check->range.size, last->name, last->checkpoint.size);
+	if (check->report.first > check->trimmed)
+		(void)bad(check, "", 0, "the lines before %" PRIu64 " are missing, and no line of the log says that they were deleted",
+			check->report.first);
 	*out = check->report;
 }
 
@@ -337,10 +340,7 @@ static void finish_dir(struct logcheck *check, struct logcheck_report *out)
 	logcheck_finish(check, out);
 	if (out->problem[0] != '\0' || check->tiles == NULL)
 		return;
-	if (out->first > check->trimmed)
-		(void)bad(check, "", 0, "the lines before %" PRIu64 " are missing, and no line of the log says that they were deleted",
-			out->first);
-	else if (logcheck_tiles_wrong(check->tiles, out->covered, path))
+	if (logcheck_tiles_wrong(check->tiles, out->covered, path))
 		(void)bad(check, "", 0, "%s is missing, or does not fit the lines", path);
 	*out = check->report;
 }

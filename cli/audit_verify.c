@@ -281,7 +281,7 @@ static int verify_offline(const struct cli *cli, const struct args *args)
 	if (err != SR_OK)
 		return fail(cli, err, "cannot verify the log in %s: %s", path, sr_strerror(err));
 	if (report.problem[0] != '\0')
-		return fail(cli, SR_CORRUPT, "the audit log is damaged: %s%s%s", report.file, report.file[0] == '\0' ? "" : ": ", report.problem);
+		return fail(cli, SR_CORRUPT, "the audit log is damaged: %s", report.problem);
 	return print_offline(cli, &report, &key);
 }
 

@@ -162,16 +162,6 @@ void audit_sizes(struct audit *audit, uint64_t *size, uint64_t *covered)
 	pthread_mutex_unlock(&audit->lock);
 }
 
-uint64_t audit_first(struct audit *audit)
-{
-	uint64_t first;
-
-	pthread_mutex_lock(&audit->lock);
-	first = audit->closed.n > 0 ? audit->closed.v[0].first : audit->writer.first;
-	pthread_mutex_unlock(&audit->lock);
-	return first;
-}
-
 void audit_problem(struct audit *audit, char *out, size_t out_size)
 {
 	pthread_mutex_lock(&audit->lock);

@@ -73,8 +73,6 @@ bool audit_has(struct audit *audit, const char *id);
 
 /* Lines written, and lines under the newest checkpoint. */
 void audit_sizes(struct audit *audit, uint64_t *size, uint64_t *covered);
-/* The oldest line that is still kept (keep_bytes). */
-uint64_t audit_first(struct audit *audit);
 /* What is wrong, in words for the administrator, or "" : copied into out.  While the log cannot be
  * written this also tries whether it can be now. */
 void audit_problem(struct audit *audit, char *out, size_t out_size);

@@ -151,6 +151,18 @@ static inline uint64_t rig_covered(struct rig *rig)
 	return covered;
 }
 
+/* The oldest line that is still kept. */
+static inline uint64_t rig_first(struct rig *rig)
+{
+	struct segment_list list;
+	uint64_t first;
+
+	cr_assert_eq(segment_list_load(rig->scratch.fd, SEGMENT_LINES, &list), SR_OK);
+	first = list.v[0].first;
+	segment_list_finish(&list);
+	return first;
+}
+
 /* Offline verification, as `strongroom audit verify --log DIR --pubkey K` does it. */
 static inline struct logcheck_report rig_check(struct rig *rig)
 {

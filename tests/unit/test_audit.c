@@ -577,22 +577,22 @@ Test(audit, old_segments_go_are_named_in_the_log_and_the_rest_still_proves)
 		rig_append(&rig, i * 100, 100);
 		(void)rig_checkpoint(&rig);
 	}
-	first = audit_first(rig.audit);
+	first = rig_first(&rig);
 	cr_assert_gt(first, 3000);
 	cr_assert_eq(audit_read(rig.audit, first - 1, 1, &rig.arena, &lines, &count), SR_NOT_FOUND);
 	assert_proof(first);
 	assert_proof(rig_size(&rig) - 1);
 	report = rig_check(&rig);
 	cr_assert_str_eq(report.problem, "");
-	cr_assert_eq(report.first, audit_first(rig.audit));
+	cr_assert_eq(report.first, rig_first(&rig));
 	cr_assert_eq(report.covered, rig_size(&rig));
 	for (int i = 0; i < 3; i++) {
 		reopen();
 		cr_assert_str_eq(rig_problem(&rig), "");
-		assert_proof(audit_first(rig.audit));
+		assert_proof(rig_first(&rig));
 	}
 	/* one more than the log says was deleted */
-	first = audit_first(rig.audit);
+	first = rig_first(&rig);
 	rig_close(&rig);
 	rig_shell("rm %s/%010" PRIu64 ".*", rig.scratch.path, first);
 	cr_assert_str_neq(rig_check(&rig).problem, "");
@@ -619,7 +619,7 @@ Test(audit, leaf_tiles_of_lines_that_are_gone_go_when_the_level_above_has_them, 
 	cr_assert_str_eq(rig_check(&rig).problem, "");
 	reopen();
 	cr_assert_str_eq(rig_problem(&rig), "");
-	assert_proof(audit_first(rig.audit));
+	assert_proof(rig_first(&rig));
 	assert_proof(146999);
 }
 

@@ -88,7 +88,7 @@ Test(logcheck, lines_can_be_verified_from_the_oldest_kept_one_on)
 		rig_append(&rig, i * 100, 100);
 		(void)rig_checkpoint(&rig);
 	}
-	first = audit_first(rig.audit);
+	first = rig_first(&rig);
 	cr_assert_gt(first, 0);
 	rig.arena.used = 0;
 	cr_assert_eq(audit_prove(rig.audit, first, &rig.arena, &line, &proof, &note), SR_OK);
