@@ -263,6 +263,9 @@ launch_daemon() {
 		stage_build "$DAEMON_USER"
 		chown -R "$DAEMON_USER" "$work/run"
 		[ -e "$DATA" ] || install -d -m 0700 -o "$DAEMON_USER" "$DATA"
+		# under a sanitizer the stacks of more threads are larger than a user may lock
+		[ -z "${PRELOAD:-}" ] || grep -q '^workers' "$CONFIG" ||
+			printf 'workers = 1\npool_threads = 1\nlocked_memory = 4505600\n' >> "$CONFIG"
 		prefix=(setpriv --reuid "$DAEMON_USER" --regid "$(id -g "$DAEMON_USER")" --init-groups --)
 	fi
 	"${prefix[@]}" strongroomd --data "$DATA" --socket "$STRONGROOM_SOCKET" --config "$CONFIG" "$@" \

@@ -112,8 +112,8 @@ class Rounds:
                 if {"name": "t", "value": tag} not in tags:
                     raise SystemExit(f"acknowledged, but lost: tag {tag} of {kid}, which has {tags}")
 
-    def one(self, number):
-        daemon = self.start()
+    def one(self, number, daemon):
+        """Load, a kill, a new start, and what must be there; returns the new daemon."""
         results = multiprocessing.Queue()
         choose = random.Random(number)
         recent = list(self.created)[-50:]
@@ -121,7 +121,7 @@ class Rounds:
                    for i in range(SIGNERS + WRITERS)]
         for w in workers:
             w.start()
-        time.sleep(choose.uniform(0.02, 0.25))
+        time.sleep(choose.uniform(0.02, 0.15))
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()
         done = [results.get(timeout=60) for _ in workers]
@@ -144,8 +144,7 @@ class Rounds:
         self.created.update(created)
         self.granted.update(grant for d in done for grant in d["granted"])
         self.verify()
-        daemon.send_signal(signal.SIGKILL)
-        daemon.wait()
+        return daemon
 
     def records(self):
         for name in sorted(glob.glob(self.args.data + "/audit/*.jsonl")):
@@ -153,9 +152,8 @@ class Rounds:
                 for line in f:
                     yield json.loads(line)
 
-    def settle(self):
+    def settle(self, daemon):
         """The whole log against all that was acknowledged."""
-        daemon = self.start()
         self.has(self.created)
         with sr.Client() as client:
             after, grants = {}, set()
@@ -209,11 +207,9 @@ def main():
     daemon = rounds.start()
     with sr.Client() as client:
         client.call("vault_create", vault=VAULT)
-    daemon.send_signal(signal.SIGKILL)
-    daemon.wait()
     for number in range(args.rounds):
-        rounds.one(number)
-    recorded = rounds.settle()
+        daemon = rounds.one(number, daemon)
+    recorded = rounds.settle(daemon)
     print(f"{args.rounds} rounds: {len(rounds.created)} keys, {len(rounds.granted)} grants and "
           f"{sum(rounds.signed.values())} signatures acknowledged, {recorded} signatures recorded")
     return 0
