@@ -5,23 +5,31 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-SR_RESULT io_read_full(int fd, void *buf, size_t n)
+SR_RESULT io_read_upto(int fd, void *buf, size_t room, size_t *n)
 {
 	uint8_t *at = buf;
 
-	while (n > 0) {
-		ssize_t r = read(fd, at, n);
+	*n = 0;
+	while (*n < room) {
+		ssize_t r = read(fd, at + *n, room - *n);
 
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r < 0)
 			return sr_err_from_errno(errno);
 		if (r == 0)
-			return SR_IO;
-		at += r;
-		n -= (size_t)r;
+			break;
+		*n += (size_t)r;
 	}
 	return SR_OK;
+}
+
+SR_RESULT io_read_full(int fd, void *buf, size_t n)
+{
+	size_t got;
+
+	SR_TRY(io_read_upto(fd, buf, n, &got));
+	return got == n ? SR_OK : SR_IO;
 }
 
 SR_RESULT io_write_full(int fd, const void *buf, size_t n)

@@ -7,6 +7,8 @@
 
 /* Reads exactly n bytes.  Errors: IO (also at an early end), by errno. */
 SR_RESULT io_read_full(int fd, void *buf, size_t n);
+/* Reads until the end of the file, or until room bytes have come: *n of them.  Errors: by errno. */
+SR_RESULT io_read_upto(int fd, void *buf, size_t room, size_t *n);
 /* Writes all n bytes.  Errors: by errno, NO_ROOM when the disk is full. */
 SR_RESULT io_write_full(int fd, const void *buf, size_t n);
 /* Reads a file of at most max bytes into malloc'ed memory, NUL-terminated

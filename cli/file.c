@@ -30,29 +30,20 @@ SR_RESULT file_read(int fd, size_t max, uint8_t **out, size_t *out_len)
 	SR_AUTO_FREE uint8_t *buf = NULL;
 	size_t n = 0, cap = 0;
 
-	for (;;) {
-		ssize_t r;
+	do {
+		/* one byte more than max tells that there is more */
+		size_t larger = cap == 0 ? 4096 : cap * 2, got;
+		uint8_t *grown;
 
-		if (n == cap) {
-			size_t larger = cap == 0 ? 4096 : cap * 2;
-			uint8_t *grown = realloc(buf, larger < max + 1 ? larger : max + 1);
-
-			if (grown == NULL)
-				return SR_NOMEM;
-			buf = grown;
-			cap = larger < max + 1 ? larger : max + 1;
-		}
-		r = read(fd, buf + n, cap - n);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return sr_err_from_errno(errno);
-		if (r == 0)
-			break;
-		n += (size_t)r;
-		if (n > max)
-			return SR_TOO_LARGE;
-	}
+		cap = larger < max + 1 ? larger : max + 1;
+		if ((grown = realloc(buf, cap)) == NULL)
+			return SR_NOMEM;
+		buf = grown;
+		SR_TRY(io_read_upto(fd, buf + n, cap - n, &got));
+		n += got;
+	} while (n == cap && n <= max);
+	if (n > max)
+		return SR_TOO_LARGE;
 	*out_len = n;
 	*out = SR_TAKE(buf);
 	return SR_OK;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <termios.h>
 
+#include "base/io.h"
+
 SR_RESULT secret_init(struct secret *secret, size_t cap)
 {
 	*secret = (struct secret){ 0 };
@@ -43,23 +45,18 @@ static SR_RESULT secret_grow(struct secret *secret, size_t max)
 SR_RESULT secret_read(int fd, size_t max, struct secret *out)
 {
 	SR_AUTO_SECRET secret = { 0 };
-	ssize_t r;
+	size_t got;
 
 	/* one byte more than max tells that there is more */
 	SR_TRY(secret_init(&secret, max < 4096 ? max + 1 : 4096));
 	for (;;) {
-		if (secret.n == secret.cap)
-			SR_TRY(secret_grow(&secret, max + 1));
-		r = read(fd, secret.p + secret.n, secret.cap - secret.n);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return sr_err_from_errno(errno);
-		if (r == 0)
-			break;
-		secret.n += (size_t)r;
+		SR_TRY(io_read_upto(fd, secret.p + secret.n, secret.cap - secret.n, &got));
+		secret.n += got;
 		if (secret.n > max)
 			return SR_TOO_LARGE;
+		if (secret.n < secret.cap)
+			break;
+		SR_TRY(secret_grow(&secret, max + 1));
 	}
 	*out = secret;
 	secret = (struct secret){ 0 };

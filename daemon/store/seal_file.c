@@ -248,25 +248,6 @@ static SR_RESULT refuse_link_of_others(const struct file_seal *seal, char proble
 	return SR_OK;
 }
 
-/* Reads to the end, or until the buffer is full. */
-static SR_RESULT read_some(int fd, uint8_t *buf, size_t room, size_t *n)
-{
-	ssize_t r;
-
-	*n = 0;
-	while (*n < room) {
-		r = read(fd, buf + *n, room - *n);
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return sr_err_from_errno(errno);
-		if (r == 0)
-			break;
-		*n += (size_t)r;
-	}
-	return SR_OK;
-}
-
 static bool parse_key(const uint8_t *text, size_t n, uint8_t *key)
 {
 	size_t len = 0;
@@ -287,7 +268,7 @@ static SR_RESULT read_key(const struct file_seal *seal, int fd, uint8_t *text, u
 {
 	const char *place = seal->base.place;
 	size_t n;
-	enum sr_err err = read_some(fd, text, FILE_MAX, &n);
+	enum sr_err err = io_read_upto(fd, text, FILE_MAX, &n);
 
 	if (err != SR_OK)
 		return problem_set(problem, err, "the seal's key file %s cannot be read: %m", place);
