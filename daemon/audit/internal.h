@@ -65,7 +65,7 @@ struct audit {
 	char note[NOTE_MAX + 1];        /* the newest checkpoint, signed */
 	size_t note_len;
 	struct command command;
-	uint64_t trim_to, trim_line;    /* segments before trim_to go once line trim_line is covered; 0: none */
+	uint64_t trim_to;               /* segments before this line go with the next checkpoint; 0: none */
 
 	/* guarded by read_lock */
 	pthread_mutex_t read_lock;
@@ -99,7 +99,7 @@ void *round_main(void *audit);
 
 /* ---- trim.c: with tree_lock held ---- */
 
-/* Deletes what may go, and says in the log what shall go next. */
+/* Deletes what may go, and says in the log what shall go next.  Right after a checkpoint over all lines. */
 void trim_run(struct audit *audit);
 
 /* ---- recover.c ---- */

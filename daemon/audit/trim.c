@@ -37,7 +37,6 @@ static void announce(struct audit *audit)
 		(void)snprintf(members, sizeof members, "\"firstKept\":%" PRIu64 ",", audit->trim_to);
 		if (append_own(audit, "AuditTrimmed", members) != SR_OK)
 			audit->trim_to = 0;
-		audit->trim_line = audit->size - 1;
 	}
 	pthread_mutex_unlock(&audit->lock);
 }
@@ -100,7 +99,8 @@ void trim_run(struct audit *audit)
 	/* not while the start's check still reads them */
 	if (audit->options.keep_bytes == 0 || atomic_load(&audit->recheck_runs))
 		return;
-	if (audit->trim_to > 0 && audit->newest.size > audit->trim_line)
+	/* announced in an earlier round, so this one's checkpoint covers the line that says it */
+	if (audit->trim_to > 0)
 		delete_announced(audit);
 	if (audit->trim_to == 0)
 		announce(audit);

@@ -18,6 +18,25 @@ static void tear_down(void)
 
 TestSuite(logcheck, .init = set_up, .fini = tear_down, .timeout = 120);
 
+Test(logcheck, only_a_numbered_json_object_of_printable_characters_is_a_line)
+{
+	static const struct { const char *text; bool good; } row[] = {
+		{ "{\"seq\":17,\"a\":1}", true }, { "{\"seq\":17,}", true }, { "{\"seq\":17,\"a\":\"\xc3\xa4\"}", true },
+		{ "", false }, { "{", false }, { "{\"seq\":", false }, { "{\"seq\":17", false }, { "{\"seq\":17}", false },
+		{ "{\"seq\":18,\"a\":1}", false }, { "{\"seq\":017,\"a\":1}", false }, { "{\"seq\":1,\"a\":1}", false },
+		{ "{\"seq\":170,\"a\":1}", false }, { "{\"seq\": 17,\"a\":1}", false }, { " {\"seq\":17,\"a\":1}", false },
+		{ "{\"seq\":17,\"a\":1} ", false }, { "{\"seq\":17,\"a\":\"\x01\"}", false }, { "{\"seq\":17,\"a\":\"\t\"}", false },
+		{ "{\"seq\":17,\"a\":1}\r", false },
+	};
+
+	for (size_t i = 0; i < SR_COUNT(row); i++) {
+		struct sr_bytes line = { (const uint8_t *)row[i].text, strlen(row[i].text) };
+
+		cr_assert_eq(segment_line_fault(line, 17) == NULL, row[i].good, "%s", row[i].text);
+	}
+	cr_assert_not_null(segment_line_fault((struct sr_bytes){ (const uint8_t *)"{\"seq\":17,\0}", 13 }, 17));
+}
+
 Test(logcheck, a_log_under_load_can_be_verified_offline)
 {
 	rig.options.interval_ms = 2;
