@@ -42,6 +42,8 @@ struct call {
 	char detail[DETAIL_MAX];                /* why it failed: for the caller and the record; never a secret */
 	struct line_facts facts;                /* what the record will say; handlers add to it */
 	bool changed;                           /* call_change has committed */
+	bool no_right;                          /* it succeeds, but used no right: recorded as rarely as refusals,
+	                                         * since everybody may make such calls */
 };
 
 /* Says why, in words for the one who asked, and returns err. */

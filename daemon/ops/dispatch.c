@@ -100,11 +100,10 @@ static SR_RESULT record(struct call *call, enum sr_err err)
 	}
 	if (err == SR_OK && call->op->audit == AUDIT_NONE)
 		return SR_OK;
-	if (err != SR_OK) {
+	if (err != SR_OK)
 		atomic_fetch_add(&call->d->refused, 1);
-		if (!refusals_admit(call->d->refusals, call->who->uid, call->started_ns))
-			return SR_OK;           /* counted, and summed later */
-	}
+	if ((err != SR_OK || call->no_right) && !refusals_admit(call->d->refusals, call->who->uid, call->started_ns))
+		return SR_OK;                   /* counted, and summed later */
 	if (record_append(call, err) == SR_OK)
 		return SR_OK;
 	return err != SR_OK && call->op->audit == AUDIT_NONE ? SR_OK : SR_AUDIT;

@@ -143,6 +143,7 @@ static enum sr_err list(struct sealed_txn *txn, void *arg)
 	struct listing *l = arg;
 
 	for (;;) {
+		size_t arena_mark = l->call->arena->used, n = l->r->vaults.n;
 		struct sr_bytes bytes;
 		struct sr_str path;
 		enum sr_err err = sealed_next(txn, prefix, str_of(l->after), l->call->arena, &path, &bytes);
@@ -150,7 +151,7 @@ static enum sr_err list(struct sealed_txn *txn, void *arg)
 		if (err == SR_NOT_FOUND)
 			return SR_OK;
 		SR_TRY(err);
-		if (l->r->vaults.n == l->max) {
+		if (n == l->max) {
 			struct sr_str last = str_of(l->after + prefix.n);
 
 			SR_SET(vault_list_rep, l->r, next, arena_str(l->call->arena, last));
@@ -158,6 +159,8 @@ static enum sr_err list(struct sealed_txn *txn, void *arg)
 		}
 		SR_TRY(list_one(l, path, bytes));
 		(void)str_copy(path, l->after, sizeof l->after);
+		if (l->r->vaults.n == n)
+			l->call->arena->used = arena_mark;      /* however many there are that are not the caller's */
 	}
 }
 
@@ -171,5 +174,7 @@ enum sr_err op_vault_list(struct call *call, const struct sr_vault_list_req *q, 
 		(void)snprintf(l.after, sizeof l.after, "tenant/default/vault/%.*s", (int)q->after.n, q->after.p);
 	if ((r->vaults.v = arena_get(call->arena, l.max * sizeof *r->vaults.v)) == NULL)
 		return SR_NOMEM;
-	return sealed_view(call->d->sealed, list, &l);
+	SR_TRY(sealed_view(call->d->sealed, list, &l));
+	call->no_right = r->vaults.n == 0 && !call_owns_tenant(call, "default");
+	return SR_OK;
 }

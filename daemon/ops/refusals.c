@@ -53,7 +53,7 @@ static struct slot *slot_of(struct refusals *r, uid_t uid, uint64_t now_ns)
 		if (s->taken && s->uid == uid)
 			return s;
 		/* quiet for two seconds and with nothing to say: as good as empty */
-		if (!s->taken || (s->counted == 0 && now_ns - s->last_ns > 2 * TOKEN))
+		if (!s->taken || (s->counted == 0 && now_ns > s->last_ns + 2 * TOKEN))
 			idle = s;
 	}
 	if (idle == NULL)

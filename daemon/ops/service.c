@@ -230,7 +230,7 @@ static bool write_sum(uid_t uid, uint64_t count, void *arg)
 	const struct identity who = { .uid = uid };
 	char id[AUDIT_ID_LEN + 1];
 	struct line_facts facts = { .operation = "RefusalsSummed", .err = SR_BUSY, .id = id, .who = &who, .count = count,
-		.description = SR_STR("failures of this uid beyond audit_refusals a second; uid 4294967295: of several") };
+		.description = SR_STR("failures, and lists of nothing, of this uid beyond audit_refusals a second; uid 4294967295: of several") };
 	struct line line;
 
 	line_new_id(id);
