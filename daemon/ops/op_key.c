@@ -9,6 +9,7 @@
 #include "daemon/vault/records.h"
 
 #define LIST_DEFAULT 100
+#define ITEM_MAX     16384      /* bytes of the arena that an item takes while it is read, at most */
 
 static uint64_t now_ms(void)
 {
@@ -27,14 +28,27 @@ static SR_RESULT need_new_key(struct call *call)
 	return SR_OK;
 }
 
+static SR_RESULT check_tags(struct call *call, const struct sr_tag *tags, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i + 1; j < n; j++)
+			if (str_eq(tags[i].name, tags[j].name))
+				return call_fail(call, SR_BAD_PARAMETER, "tags: the same name twice");
+	return SR_OK;
+}
+
 static SR_RESULT check_settings(struct call *call, const struct key_settings *s)
 {
 	if (s->nbf != 0 && s->exp != 0 && s->exp <= s->nbf)
 		return call_fail(call, SR_BAD_PARAMETER, "exp: a key cannot expire before it becomes valid");
-	for (size_t i = 0; i < s->tags_n; i++)
-		for (size_t j = i + 1; j < s->tags_n; j++)
-			if (str_eq(s->tags[i].name, s->tags[j].name))
-				return call_fail(call, SR_BAD_PARAMETER, "tags: the same name twice");
+	return check_tags(call, s->tags, s->tags_n);
+}
+
+/* 0 is how records say that there is no limit: taken for a time, it would never come. */
+static SR_RESULT check_exp(struct call *call, bool given, uint64_t exp)
+{
+	if (given && exp == 0)
+		return call_fail(call, SR_BAD_PARAMETER, "exp: 0 is no time; leave it out for a key that does not expire");
 	return SR_OK;
 }
 
@@ -105,6 +119,7 @@ enum sr_err op_key_create(struct call *call, const struct sr_key_create_req *q, 
 	enum sr_err err;
 
 	SR_TRY(need_new_key(call));
+	SR_TRY(check_exp(call, SR_HAS(key_create_req, q, exp), q->exp));
 	err = key_kind_find(q->kty, SR_HAS(key_create_req, q, crv) ? q->crv : (struct sr_str){ NULL, 0 },
 		SR_HAS(key_create_req, q, size) ? q->size : 0, &kind, &detail);
 	if (err == SR_OK)
@@ -125,6 +140,7 @@ enum sr_err op_key_import(struct call *call, const struct sr_key_import_req *q, 
 	enum sr_err err;
 
 	SR_TRY(need_new_key(call));
+	SR_TRY(check_exp(call, SR_HAS(key_import_req, q, exp), q->exp));
 	err = backend_import(call->d->backend, q->material, q->passphrase, call->arena, &material, &detail);
 	if (err == SR_OK)
 		err = SETTINGS_OF(key_import_req, q, key_kinds[material.kind].kty, &settings, &detail);
@@ -263,6 +279,8 @@ enum sr_err op_key_update(struct call *call, const struct sr_key_update_req *q, 
 	enum sr_err err;
 
 	SR_TRY(call_need_kind(call, SR_URI_KEYS));
+	SR_TRY(check_exp(call, SR_HAS(key_update_req, q, exp), q->exp));
+	SR_TRY(check_tags(call, q->tags.v, q->tags.n));
 	if (u.kid == NULL)
 		return SR_NOMEM;
 	u.arena_mark = call->arena->used;
@@ -280,6 +298,7 @@ struct listing {
 	struct call *call;
 	struct sr_key_item *items;
 	size_t n, max;
+	size_t arena_end;               /* items end here, since they are encoded once more */
 	char after[SR_NAME_MAX + 1];    /* or a version */
 	bool more;
 };
@@ -290,7 +309,16 @@ static SR_RESULT listing_begin(struct call *call, struct listing *l, bool has_ma
 	if (!str_copy(after, l->after, sizeof l->after))
 		return call_fail(call, SR_BAD_PARAMETER, "after: too long");
 	l->items = arena_get(call->arena, l->max * sizeof *l->items);
-	return l->items == NULL ? SR_NOMEM : SR_OK;
+	if (l->items == NULL)
+		return SR_NOMEM;
+	l->arena_end = call->arena->used + (call->arena->cap - call->arena->used) / 2;
+	return SR_OK;
+}
+
+/* A page ends after max items, or sooner where they are long (tags): the next call goes on. */
+static bool is_full(const struct listing *l)
+{
+	return l->n == l->max || (l->n > 0 && l->call->arena->used + ITEM_MAX > l->arena_end);
 }
 
 static struct sr_str last_part(struct sr_str path)
@@ -333,7 +361,7 @@ static enum sr_err list_keys(struct sealed_txn *txn, void *arg)
 		if (err == SR_NOT_FOUND)
 			return SR_OK;
 		SR_TRY(err);
-		if (l->n == l->max) {
+		if (is_full(l)) {
 			l->more = true;
 			return SR_OK;
 		}
@@ -391,7 +419,7 @@ static enum sr_err list_versions(struct sealed_txn *txn, void *arg)
 		if (err == SR_NOT_FOUND)
 			return l->n == 0 && l->after[0] == '\0' ? SR_NOT_FOUND : SR_OK;
 		SR_TRY(err);
-		if (l->n == l->max) {
+		if (is_full(l)) {
 			l->more = true;
 			return SR_OK;
 		}
