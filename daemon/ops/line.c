@@ -17,9 +17,15 @@
 #define UNIT_MAX        400
 #define EXE_MAX         400
 #define WORD_MAX        100     /* vault, algorithm, role */
+#define PERMISSIONS_MAX 200
 #define FIXED_MAX       700     /* all the rest of a line */
-_Static_assert(DESCRIPTION_MAX + PRINCIPAL_OUT + OBJECT_MAX + UNIT_MAX + EXE_MAX + 3 * WORD_MAX + FIXED_MAX <= LINE_ROOM,
-	"a line with everything in it fits, so put() never cuts");
+_Static_assert(DESCRIPTION_MAX + PRINCIPAL_OUT + OBJECT_MAX + UNIT_MAX + EXE_MAX + 3 * WORD_MAX + PERMISSIONS_MAX + FIXED_MAX
+	<= LINE_ROOM, "a line with everything in it fits, so put() never cuts");
+#define PERMISSION(id, name, summary) + sizeof name
+_Static_assert(8
+#include <strongroom/permissions.def>
+	<= PERMISSIONS_MAX, "a grant of all permissions is told whole");
+#undef PERMISSION
 
 static void put(struct line *l, const char *p, size_t n)
 {
@@ -138,6 +144,7 @@ static void put_properties(struct line *l, const struct line_facts *f)
 	put_member(l, ",\"algorithm\":", f->algorithm, WORD_MAX);
 	put_member(l, ",\"principal\":", f->principal, PRINCIPAL_OUT);
 	put_member(l, ",\"role\":", f->role, WORD_MAX);
+	put_member(l, ",\"permissions\":", f->permissions, PERMISSIONS_MAX);
 	if (f->count > 0) {
 		put_text(l, ",\"count\":");
 		put_u64(l, f->count);

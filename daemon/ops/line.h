@@ -26,6 +26,7 @@ struct line_facts {
 	struct sr_str object;                   /* properties.id */
 	struct sr_str algorithm;                /* properties.algorithm */
 	struct sr_str principal, role;          /* properties of grants */
+	struct sr_str permissions;              /* ... where no role says them */
 	uint64_t count;                         /* properties.count; 0: left out */
 };
 

@@ -8,6 +8,7 @@
 #include "daemon/vault/records.h"
 
 #define LIST_DEFAULT 100
+#define CUSTOM       "custom"   /* the role of a hand-picked set */
 
 static SR_RESULT need_scope(struct call *call)
 {
@@ -41,7 +42,7 @@ static SR_RESULT info_of(struct call *call, const struct grant *g, struct sr_gra
 
 static SR_RESULT permissions_of(struct call *call, const struct sr_grant_add_req *q, struct grant *g)
 {
-	const char *proper = "custom";
+	const char *proper = CUSTOM;
 
 	if (SR_HAS(grant_add_req, q, role) == SR_HAS(grant_add_req, q, permissions))
 		return call_fail(call, SR_BAD_PARAMETER, "give a role, or permissions, and not both");
@@ -66,6 +67,20 @@ static SR_RESULT permissions_of(struct call *call, const struct sr_grant_add_req
 		return call_fail(call, SR_BAD_PARAMETER, "no permission is named");
 	(void)str_copy(str_of(proper), g->role, sizeof g->role);
 	return SR_OK;
+}
+
+/* For the record: who, as what, and what that is where it is a hand-picked set. */
+static SR_RESULT tell(struct call *call, const struct grant *g, const struct sr_strs *permissions)
+{
+	char text[PERM_COUNT * 64] = "";
+	size_t n = 0;
+
+	call->facts.principal = arena_str(call->arena, str_of(g->principal));
+	call->facts.role = arena_str(call->arena, str_of(g->role));
+	for (size_t i = 0; strcmp(g->role, CUSTOM) == 0 && i < permissions->n; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i > 0 ? " " : "", permissions->v[i].p);
+	call->facts.permissions = arena_str(call->arena, (struct sr_str){ text, n });
+	return call->facts.permissions.p == NULL ? SR_NOMEM : SR_OK;
 }
 
 struct addition {
@@ -111,9 +126,8 @@ static SR_RESULT add(struct call *call, const struct sr_grant_add_req *q, struct
 		return call_fail(call, err, "%.*s: %s", (int)(q->principal.n < 80 ? q->principal.n : 80), q->principal.p, detail);
 	SR_TRY(permissions_of(call, q, a->grant));
 	grants_each(call->d->grants, &a->grant->scope, find_same, a);
-	call->facts.principal = arena_str(call->arena, str_of(a->grant->principal));
-	call->facts.role = arena_str(call->arena, str_of(a->grant->role));
 	SR_TRY(info_of(call, a->grant, &r->grant));
+	SR_TRY(tell(call, a->grant, &r->grant.permissions));
 	return call_change(call, store_grant, a);
 }
 
@@ -178,15 +192,27 @@ enum sr_err op_grant_list(struct call *call, const struct sr_grant_list_req *q, 
 
 /* ---- remove ---- */
 
-#define REMOVE_MAX 64           /* grants that one call removes */
+#define REMOVE_MAX 2048         /* grants that one call removes: more than there are sets of permissions, so all of
+                                 * one principal at one scope */
 
 struct removal {
 	struct call *call;
 	const struct sr_grant_remove_req *q;
 	const char *role;               /* its proper name, or NULL for any */
-	struct grant *found;            /* copies, in the arena */
+	struct grant first;             /* of those found; the others are of the same vault and principal */
+	char (*ids)[GRANT_ID_LEN + 1];  /* of all found; in the arena */
 	size_t n;
+	bool roles_differ;
 };
+
+/* A grant that was found, as far as it takes to remove it. */
+static struct grant found_at(const struct removal *m, size_t i)
+{
+	struct grant g = { .scope = m->first.scope };
+
+	memcpy(g.id, m->ids[i], sizeof g.id);
+	return g;
+}
 
 static bool match(const struct grant *g, void *arg)
 {
@@ -201,16 +227,22 @@ static bool match(const struct grant *g, void *arg)
 		(m->role != NULL && strcmp(m->role, g->role) != 0)) {
 		return true;
 	}
-	m->found[m->n++] = *g;
+	if (m->n == 0)
+		m->first = *g;
+	m->roles_differ |= strcmp(m->first.role, g->role) != 0;
+	memcpy(m->ids[m->n++], g->id, sizeof g->id);
 	return m->n < REMOVE_MAX;
 }
 
 static enum sr_err unstore(struct sealed_txn *txn, void *arg)
 {
-	struct removal *m = arg;
+	const struct removal *m = arg;
 
-	for (size_t i = 0; i < m->n; i++)
-		SR_TRY(grants_unstore(txn, &m->found[i]));
+	for (size_t i = 0; i < m->n; i++) {
+		struct grant g = found_at(m, i);
+
+		SR_TRY(grants_unstore(txn, &g));
+	}
 	return SR_OK;
 }
 
@@ -221,8 +253,8 @@ static SR_RESULT role_to_remove(struct call *call, const struct sr_grant_remove_
 	*out = NULL;
 	if (!SR_HAS(grant_remove_req, q, role))
 		return SR_OK;
-	if (str_eq_nocase(q->role, SR_STR("custom"))) {
-		*out = "custom";
+	if (str_eq_nocase(q->role, SR_STR(CUSTOM))) {
+		*out = CUSTOM;
 		return SR_OK;
 	}
 	if (role_find(q->role, out, &permissions) == SR_OK)
@@ -238,17 +270,21 @@ enum sr_err op_grant_remove(struct call *call, const struct sr_grant_remove_req 
 	if (SR_HAS(grant_remove_req, q, id) == SR_HAS(grant_remove_req, q, principal))
 		return call_fail(call, SR_BAD_PARAMETER, "give the grant's id, or a principal, and not both");
 	SR_TRY(role_to_remove(call, q, &m.role));
-	if ((m.found = arena_get(call->arena, REMOVE_MAX * sizeof *m.found)) == NULL)
+	if ((m.ids = arena_get(call->arena, REMOVE_MAX * sizeof *m.ids)) == NULL)
 		return SR_NOMEM;
 	grants_each(call->d->grants, &call->subject, match, &m);
 	if (m.n == 0)
 		return call_fail(call, SR_NOT_FOUND, "there is no such grant here; grant list shows those that are");
-	call->facts.principal = str_of(m.found[0].principal);
-	call->facts.role = str_of(m.found[0].role);
+	call->facts.principal = str_of(m.first.principal);
+	if (!m.roles_differ)
+		call->facts.role = str_of(m.first.role);
 	call->facts.count = m.n;
 	SR_TRY(call_change(call, unstore, &m));
-	for (size_t i = 0; i < m.n; i++)
-		grants_remove(call->d->grants, &m.found[i]);
+	for (size_t i = 0; i < m.n; i++) {
+		struct grant g = found_at(&m, i);
+
+		grants_remove(call->d->grants, &g);
+	}
 	r->removed = m.n;
 	return SR_OK;
 }

@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "daemon/backend/locked.h"
 #include "daemon/ops/dispatch.h"
+#include "daemon/ops/refusals.h"
+#include "daemon/policy/policy.h"
 #include "protocol/frame.h"
 
 #define ARENA_SIZE (256 * 1024)
@@ -150,6 +152,16 @@ static enum sr_err take_back(const struct identity *who, const char *scope, cons
 	return CALL(who, grant_remove, &q, &r);
 }
 
+static uint64_t lines_logged(void)
+{
+	struct sr_audit_read_req q = { 0 };
+	struct sr_audit_read_rep r;
+
+	SR_SET(audit_read_req, &q, max, 1);
+	cr_assert_eq(CALL(&root, audit_read, &q, &r), SR_OK, "%s", detail);
+	return r.size;
+}
+
 /* Does the last line of the log hold all of these words? */
 static bool logged(const char *a, const char *b, const char *c)
 {
@@ -255,6 +267,69 @@ static enum sr_err update_enabled(const char *uri, bool enabled)
 	return CALL(&root, key_update, &q, &r);
 }
 
+static enum sr_err grant_set(const char *scope, const char *principal, unsigned set)
+{
+	static const struct sr_str all[] = {
+#define PERMISSION(id, name, summary) { name, sizeof name - 1 },
+#include <strongroom/permissions.def>
+#undef PERMISSION
+	};
+	struct sr_grant_add_req q = { .scope = str_of(scope), .principal = str_of(principal) };
+	struct sr_grant_add_rep r;
+	struct sr_str names[SR_COUNT(all)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < SR_COUNT(all); i++)
+		if ((set >> i & 1) != 0)
+			names[n++] = all[i];
+	SR_SET(grant_add_req, &q, permissions, ((struct sr_strs){ names, n }));
+	return CALL(&root, grant_add, &q, &r);
+}
+
+Test(dispatch, takes_back_all_that_a_principal_has_and_records_what)
+{
+	struct sr_grant_remove_req q = { .scope = SR_STR("strongroom://web") };
+	struct sr_grant_remove_rep r;
+	unsigned sets = (1u << PERM_COUNT) - 1;
+
+	make_vault(&root, "strongroom://web");
+	make_key("strongroom://web/keys/tls", "EC");
+	for (unsigned set = 1; set <= sets; set++)
+		cr_assert_eq(grant_set("strongroom://web", "uid:33", set), SR_OK, "%s", detail);
+	cr_assert(logged("\"GrantAdd\"", "\"role\":\"custom\"", "\"permissions\":\"vaults/get keys/get "), "what was granted");
+	cr_assert(logged("keys/sign", "grants/read", "grants/write\""), "whole");
+	cr_assert_eq(grant(&root, "strongroom://web", "uid:33", "Crypto User"), SR_OK, "%s", detail);
+	cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_OK);
+	SR_SET(grant_remove_req, &q, principal, SR_STR("uid:33"));
+	cr_assert_eq(CALL(&root, grant_remove, &q, &r), SR_OK, "%s", detail);
+	cr_assert_eq(r.removed, sets + 1);
+	cr_assert(logged("\"GrantRemove\"", "\"principal\":\"uid:33\"", "\"count\":1024"));
+	cr_assert_not(logged("\"role\"", "", ""), "no one role stands for all");
+	cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_DENIED);
+	dispatch_close(dispatch);
+	open_dispatch();
+	cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_DENIED, "nor after a restart");
+}
+
+Test(dispatch, refuses_settings_that_would_say_one_thing_and_do_another)
+{
+	struct sr_key_update_req uq = { .key = SR_STR("strongroom://web/keys/tls") };
+	struct sr_key_update_rep ur;
+	struct sr_key_create_req cq = { .key = SR_STR("strongroom://web/keys/tls"), .kty = SR_STR("EC") };
+	struct sr_key_create_rep cr;
+	struct sr_tag tags[2] = { { .name = SR_STR("a"), .value = SR_STR("1") }, { .name = SR_STR("a"), .value = SR_STR("2") } };
+
+	make_vault(&root, "strongroom://web");
+	make_key("strongroom://web/keys/tls", "EC");
+	SR_SET(key_create_req, &cq, exp, 0);
+	cr_assert_eq(CALL(&root, key_create, &cq, &cr), SR_BAD_PARAMETER, "it would not expire");
+	SR_SET(key_update_req, &uq, exp, 0);
+	cr_assert_eq(CALL(&root, key_update, &uq, &ur), SR_BAD_PARAMETER, "it would not expire");
+	uq = (struct sr_key_update_req){ .key = SR_STR("strongroom://web/keys/tls"), .tags = { tags, 2 } };
+	SR_SET(key_update_req, &uq, set_tags, true);
+	cr_assert_eq(CALL(&root, key_update, &uq, &ur), SR_BAD_PARAMETER, "one name, two values");
+}
+
 Test(dispatch, enforces_what_a_key_may_do)
 {
 	struct sr_key_update_req q = { .key = SR_STR("strongroom://web/keys/tls") };
@@ -344,6 +419,115 @@ Test(dispatch, lists_by_pages)
 	q = (struct sr_key_list_req){ .vault = SR_STR("strongroom://web2") };
 	cr_assert_eq(CALL(&root, key_list, &q, &r), SR_OK, "%s", detail);
 	cr_assert_eq(r.keys.n, 0);
+}
+
+/* As many and as long tags as a key may have. */
+static void fill_tags(struct sr_tag tags[static 15])
+{
+	static char names[15][256], value[256];
+
+	memset(value, 'v', sizeof value);
+	for (size_t i = 0; i < 15; i++) {
+		memset(names[i], 'a' + (int)i, sizeof names[i]);
+		tags[i] = (struct sr_tag){ .name = { names[i], sizeof names[i] }, .value = { value, sizeof value } };
+	}
+}
+
+static void make_tagged_key(const char *uri)
+{
+	struct sr_key_create_req q = { .key = str_of(uri), .kty = SR_STR("EC") };
+	struct sr_key_create_rep r;
+	struct sr_tag tags[15];
+
+	fill_tags(tags);
+	q.tags.v = tags;
+	q.tags.n = 15;
+	cr_assert_eq(CALL(&root, key_create, &q, &r), SR_OK, "%s", detail);
+	cr_assert_eq(r.key.tags.n, 15);
+}
+
+Test(dispatch, lists_keys_with_long_tags_in_shorter_pages)
+{
+	struct sr_key_list_req lq = { .vault = SR_STR("strongroom://web") };
+	struct sr_key_list_rep lr;
+	struct sr_key_versions_req vq = { .key = SR_STR("strongroom://web/keys/one") };
+	struct sr_key_versions_rep vr;
+	char uri[64], next[200] = "";
+	size_t keys = 0, versions = 0;
+
+	make_vault(&root, "strongroom://web");
+	for (int i = 0; i < 40; i++) {
+		snprintf(uri, sizeof uri, "strongroom://web/keys/k%02d", i);
+		make_tagged_key(uri);
+		make_tagged_key("strongroom://web/keys/one");
+	}
+	do {
+		cr_assert_eq(CALL(&root, key_list, &lq, &lr), SR_OK, "%s", detail);
+		cr_assert_gt(lr.keys.n, 0);
+		keys += lr.keys.n;
+		cr_assert(str_copy(lr.next, next, sizeof next));
+		SR_SET(key_list_req, &lq, after, str_of(next));
+	} while (SR_HAS(key_list_rep, &lr, next));
+	cr_assert_eq(keys, 41);
+	do {
+		cr_assert_eq(CALL(&root, key_versions, &vq, &vr), SR_OK, "%s", detail);
+		cr_assert_gt(vr.keys.n, 0);
+		versions += vr.keys.n;
+		cr_assert(str_copy(vr.next, next, sizeof next));
+		SR_SET(key_versions_req, &vq, after, str_of(next));
+	} while (SR_HAS(key_versions_rep, &vr, next));
+	cr_assert_eq(versions, 40);
+}
+
+Test(dispatch, lists_a_users_vaults_among_many_of_others)
+{
+	struct sr_vault_list_req q = { 0 };
+	struct sr_vault_list_rep r;
+	char uri[64];
+
+	for (int i = 0; i < 1200; i++) {
+		snprintf(uri, sizeof uri, "strongroom://v%04d", i);
+		make_vault(&root, uri);
+	}
+	cr_assert_eq(grant(&root, "strongroom://v1100/keys/tls", "uid:33", "Crypto User"), SR_OK, "%s", detail);
+	arena.cap = 65536;              /* so that fewer are many */
+	cr_assert_eq(CALL(&www, vault_list, &q, &r), SR_OK, "%s", detail);
+	cr_assert_eq(r.vaults.n, 1);
+	cr_assert(str_is(r.vaults.v[0].id, "strongroom://v1100"));
+}
+
+Test(dispatch, records_the_lists_of_strangers_no_more_often_than_refusals)
+{
+	struct sr_vault_list_req q = { 0 };
+	struct sr_vault_list_rep r;
+	uint64_t before, seconds, now = (uint64_t)time(NULL);
+
+	make_vault(&root, "strongroom://web");
+	before = lines_logged();
+	for (int i = 0; i < 50; i++)
+		cr_assert_eq(CALL(&root, vault_list, &q, &r), SR_OK, "%s", detail);
+	cr_assert_eq(lines_logged(), before + 50, "who sees something is recorded each time");
+	for (int i = 0; i < 20000; i++)
+		cr_assert_eq(CALL(&www, vault_list, &q, &r), SR_OK, "%s", detail);
+	seconds = (uint64_t)time(NULL) - now + 1;
+	cr_assert_leq(lines_logged(), before + 50 + 1000 * (2 + seconds), "20000 calls that show nothing");
+	dispatch_tick(dispatch);
+	cr_assert(logged("\"RefusalsSummed\"", "\"uid\":33", "\"count\":"));
+}
+
+Test(refusals, of_one_user_are_counted_on_while_a_slow_call_of_another_ends)
+{
+	const uint64_t second = 1000000000;
+	struct refusals *r;
+
+	cr_assert_eq(refusals_new(1, &r), SR_OK);
+	for (uid_t uid = 0; uid < 256; uid++)           /* as many as are kept apart */
+		for (int i = 0; i < 2; i++)
+			cr_assert(refusals_admit(r, uid, 100 * second));
+	(void)refusals_admit(r, 1000, 97 * second);     /* began before the others' */
+	for (uid_t uid = 0; uid < 256; uid++)
+		cr_assert_not(refusals_admit(r, uid, 100 * second), "uid %u", (unsigned)uid);
+	refusals_free(r);
 }
 
 Test(dispatch, survives_a_restart)
