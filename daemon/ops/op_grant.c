@@ -275,9 +275,10 @@ enum sr_err op_grant_remove(struct call *call, const struct sr_grant_remove_req 
 	grants_each(call->d->grants, &call->subject, match, &m);
 	if (m.n == 0)
 		return call_fail(call, SR_NOT_FOUND, "there is no such grant here; grant list shows those that are");
-	call->facts.principal = str_of(m.first.principal);
+	/* copies: the record of a failure is written when this function has returned */
+	call->facts.principal = arena_str(call->arena, str_of(m.first.principal));
 	if (!m.roles_differ)
-		call->facts.role = str_of(m.first.role);
+		call->facts.role = arena_str(call->arena, str_of(m.first.role));
 	call->facts.count = m.n;
 	SR_TRY(call_change(call, unstore, &m));
 	for (size_t i = 0; i < m.n; i++) {
