@@ -98,7 +98,7 @@ static SR_RESULT record(struct call *call, enum sr_err err)
 		SR_ASSERT(call->changed);       /* the record went with the change */
 		return SR_OK;
 	}
-	if (err == SR_OK && call->op->audit == AUDIT_NONE)
+	if (err != SR_DENIED && call->op->audit == AUDIT_NONE)
 		return SR_OK;
 	if (err != SR_OK)
 		atomic_fetch_add(&call->d->refused, 1);
