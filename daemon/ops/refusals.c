@@ -5,6 +5,7 @@
 
 #define SLOTS  256
 #define OTHERS SLOTS    /* the slot that those without one share */
+#define CROWD  16       /* so many users may each have their rate, and their sum; one person can have many uids */
 
 struct slot {
 	uid_t uid;
@@ -18,6 +19,7 @@ struct refusals {
 	pthread_mutex_t lock;
 	uint32_t rate;
 	struct slot slots[SLOTS + 1];   /* guarded by lock */
+	struct slot all;                /* what all together have; guarded by lock */
 };
 
 #define TOKEN UINT64_C(1000000000)
@@ -62,6 +64,23 @@ static struct slot *slot_of(struct refusals *r, uid_t uid, uint64_t now_ns)
 	return idle;
 }
 
+/* Takes a token, of which there are rate new ones a second. */
+static bool take(struct slot *s, uint64_t rate, uint64_t now_ns)
+{
+	if (now_ns > s->last_ns) {
+		uint64_t most = 2 * rate * TOKEN, passed = now_ns - s->last_ns;
+
+		s->tokens += passed > 2 * TOKEN ? most : passed * rate;
+		if (s->tokens > most)
+			s->tokens = most;
+		s->last_ns = now_ns;
+	}
+	if (s->tokens < TOKEN)
+		return false;
+	s->tokens -= TOKEN;
+	return true;
+}
+
 bool refusals_admit(struct refusals *refusals, uid_t uid, uint64_t now_ns)
 {
 	struct slot *s;
@@ -69,39 +88,49 @@ bool refusals_admit(struct refusals *refusals, uid_t uid, uint64_t now_ns)
 
 	pthread_mutex_lock(&refusals->lock);
 	s = slot_of(refusals, uid, now_ns);
-	if (now_ns > s->last_ns) {
-		uint64_t most = 2 * refusals->rate * TOKEN, passed = now_ns - s->last_ns;
-
-		s->tokens += passed > 2 * TOKEN ? most : passed * refusals->rate;
-		if (s->tokens > most)
-			s->tokens = most;
-		s->last_ns = now_ns;
-	}
-	admitted = s->tokens >= TOKEN;
-	if (admitted)
-		s->tokens -= TOKEN;
-	else
+	admitted = take(s, refusals->rate, now_ns) && take(&refusals->all, (uint64_t)CROWD * refusals->rate, now_ns);
+	if (!admitted)
 		s->counted++;
 	pthread_mutex_unlock(&refusals->lock);
 	return admitted;
 }
 
+static uint64_t take_count(struct refusals *r, struct slot *s, uid_t *uid)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&r->lock);
+	count = s->counted;
+	*uid = s->uid;
+	s->counted = 0;
+	pthread_mutex_unlock(&r->lock);
+	return count;
+}
+
+/* The slot may be another's by now. */
+static void put_count(struct refusals *r, struct slot *s, uid_t uid, uint64_t count)
+{
+	pthread_mutex_lock(&r->lock);
+	if (s->uid != uid)
+		s = &r->slots[OTHERS];
+	s->counted += count;
+	pthread_mutex_unlock(&r->lock);
+}
+
 void refusals_flush(struct refusals *refusals, bool (*fn)(uid_t uid, uint64_t count, void *arg), void *arg)
 {
-	for (size_t i = 0; i <= SLOTS; i++) {
-		struct slot *s = &refusals->slots[i];
-		uint64_t count;
-		uid_t uid;
+	unsigned written = 0;
 
-		pthread_mutex_lock(&refusals->lock);
-		count = s->counted;
-		uid = s->uid;
-		s->counted = 0;
-		pthread_mutex_unlock(&refusals->lock);
-		if (count == 0 || fn(uid, count, arg))
+	for (size_t i = 0; i <= SLOTS; i++) {
+		struct slot *s = &refusals->slots[i], *others = &refusals->slots[OTHERS];
+		uid_t uid;
+		uint64_t count = take_count(refusals, s, &uid);
+
+		if (count == 0)
 			continue;
-		pthread_mutex_lock(&refusals->lock);
-		s->counted += count;
-		pthread_mutex_unlock(&refusals->lock);
+		if (s != others && written++ >= CROWD)
+			put_count(refusals, others, others->uid, count);
+		else if (!fn(uid, count, arg))
+			put_count(refusals, s, uid, count);
 	}
 }

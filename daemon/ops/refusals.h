@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nobody may use the audit log to stop the service: failures are recorded one by
  * one up to a rate for each uid; what comes faster is counted and summed into
- * one line a second.  Bounded memory: uids that do not fit share one count. */
+ * one line a second.  One person can have many uids (user namespaces), so that all
+ * together have 16 times the rate, and 16 sums a second, of one.  Bounded memory:
+ * uids that do not fit share one count. */
 #ifndef SR_DAEMON_REFUSALS_H
 #define SR_DAEMON_REFUSALS_H
 

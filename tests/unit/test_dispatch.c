@@ -521,12 +521,54 @@ Test(refusals, of_one_user_are_counted_on_while_a_slow_call_of_another_ends)
 	struct refusals *r;
 
 	cr_assert_eq(refusals_new(1, &r), SR_OK);
-	for (uid_t uid = 0; uid < 256; uid++)           /* as many as are kept apart */
+	for (uid_t uid = 8; uid < 256; uid++)           /* as many as are kept apart, but for eight */
+		for (int i = 0; i < 3; i++)
+			(void)refusals_admit(r, uid, 90 * second);
+	for (uid_t uid = 0; uid < 8; uid++)
 		for (int i = 0; i < 2; i++)
 			cr_assert(refusals_admit(r, uid, 100 * second));
 	(void)refusals_admit(r, 1000, 97 * second);     /* began before the others' */
-	for (uid_t uid = 0; uid < 256; uid++)
+	for (uid_t uid = 0; uid < 8; uid++)
 		cr_assert_not(refusals_admit(r, uid, 100 * second), "uid %u", (unsigned)uid);
+	refusals_free(r);
+}
+
+struct sums {
+	unsigned lines;
+	uint64_t count;
+	bool fails;
+};
+
+static bool add_sum(uid_t uid, uint64_t count, void *arg)
+{
+	struct sums *sums = arg;
+
+	(void)uid;
+	if (sums->fails)
+		return false;
+	sums->lines++;
+	sums->count += count;
+	return true;
+}
+
+Test(refusals, of_one_person_with_many_uids_are_few_lines_and_all_counted)
+{
+	const uint64_t second = 1000000000;
+	struct sums sums = { 0, 0, false };
+	uint64_t lines = 0;
+	struct refusals *r;
+
+	cr_assert_eq(refusals_new(10, &r), SR_OK);
+	for (uint64_t t = 100; t < 110; t++) {
+		for (uid_t uid = 0; uid < 1000; uid++)
+			for (int i = 0; i < 20; i++)
+				lines += refusals_admit(r, uid, t * second);
+		sums.fails = t == 104;
+		refusals_flush(r, add_sum, &sums);
+	}
+	cr_assert_leq(lines, 16 * 10 * 11, "%ju lines", (uintmax_t)lines);
+	cr_assert_leq(sums.lines, 17 * 10, "%u sums", sums.lines);
+	cr_assert_eq(lines + sums.count, 10 * 1000 * 20);
 	refusals_free(r);
 }
 
