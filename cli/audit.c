@@ -99,6 +99,7 @@ static void print_object(const json_t *line)
 	print_field("", id, "  ");
 	print_field("to ", text_of(properties, "principal"), "  ");
 	print_field("as ", text_of(properties, "role"), "  ");
+	print_field("for ", text_of(properties, "permissions"), "  ");
 	print_field("by ", text_of(properties, "algorithm"), "  ");
 	if (json_is_integer(json_object_get(properties, "count")))
 		printf("%lld times  ", (long long)json_integer_value(json_object_get(properties, "count")));
