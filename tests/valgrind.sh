@@ -12,27 +12,27 @@ memcheck() {
 }
 
 start_daemon
-check "a vault is created" strongroom vault create v
-check "an EC key is created" strongroom key create v/ec --kty EC --curve P-256
-check "an RSA key is created" strongroom key create v/rsa --kty RSA --size 2048
-check "an Ed25519 key is created" strongroom key create v/ed --kty OKP --curve Ed25519
+check "a vault is created" strongroom vault create val
+check "an EC key is created" strongroom key create val/ec --kty EC --curve P-256
+check "an RSA key is created" strongroom key create val/rsa --kty RSA --size 2048
+check "an Ed25519 key is created" strongroom key create val/ed --kty OKP --curve Ed25519
 echo message > "$work/message"
 for name in ec rsa ed; do
-	uri=strongroom://v/keys/$name
-	strongroom key pem "v/$name" > "$work/$name.pem"
+	uri=strongroom://val/keys/$name
+	strongroom key pem "val/$name" > "$work/$name.pem"
 	memcheck "$name: pkey -pubout by URI" openssl pkey -in "$uri" -pubout -out "$work/$name.pub"
 	memcheck "$name: pkey -text by reference" openssl pkey -in "$work/$name.pem" -noout -text
 	memcheck "$name: req -x509" openssl req -x509 -new -key "$uri" -subj /CN=v -out "$work/$name.crt"
 	memcheck "$name: storeutl" openssl storeutl -noout -text "$uri"
 done
-memcheck "ec: dgst -sign" openssl dgst -sha256 -sign strongroom://v/keys/ec -out "$work/sig" "$work/message"
-memcheck "rsa: dgst -sign, PSS" openssl dgst -sha256 -sign strongroom://v/keys/rsa -sigopt rsa_padding_mode:pss -out "$work/sig" "$work/message"
-memcheck "ed: pkeyutl -sign" openssl pkeyutl -sign -rawin -inkey strongroom://v/keys/ed -in "$work/message" -out "$work/sig"
+memcheck "ec: dgst -sign" openssl dgst -sha256 -sign strongroom://val/keys/ec -out "$work/sig" "$work/message"
+memcheck "rsa: dgst -sign, PSS" openssl dgst -sha256 -sign strongroom://val/keys/rsa -sigopt rsa_padding_mode:pss -out "$work/sig" "$work/message"
+memcheck "ed: pkeyutl -sign" openssl pkeyutl -sign -rawin -inkey strongroom://val/keys/ed -in "$work/message" -out "$work/sig"
 openssl pkeyutl -encrypt -pubin -inkey "$work/rsa.pub" -pkeyopt rsa_padding_mode:oaep -in "$work/message" -out "$work/cipher"
-memcheck "rsa: pkeyutl -decrypt" openssl pkeyutl -decrypt -inkey strongroom://v/keys/rsa -pkeyopt rsa_padding_mode:oaep -in "$work/cipher"
+memcheck "rsa: pkeyutl -decrypt" openssl pkeyutl -decrypt -inkey strongroom://val/keys/rsa -pkeyopt rsa_padding_mode:oaep -in "$work/cipher"
 openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/plain.pem"
-memcheck "threads" "$BUILD/tests/bench/bench_sign" P-256 sign 4 300 1 "$work/plain.pem" strongroom://v/keys/ec
-memcheck "the command" strongroom key show v/ec
+memcheck "threads" "$BUILD/tests/bench/bench_sign" P-256 sign 4 300 1 "$work/plain.pem" strongroom://val/keys/ec
+memcheck "the command" strongroom key show val/ec
 
 # Failures have paths of their own.
 stop_daemon
