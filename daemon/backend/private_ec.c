@@ -60,10 +60,11 @@ static SR_RESULT ec_parse(struct sr_bytes der, struct ec *ec, const char **detai
 
 /* The public point of the scalar, uncompressed.  It must be the one in the
  * file, which may be compressed there. */
-static SR_RESULT ec_public(const EC_GROUP *group, const BIGNUM *scalar, struct sr_bytes expected, uint8_t *out, size_t *n,
-	const char **detail)
+static SR_RESULT ec_public(struct backend *backend, const EC_GROUP *group, const BIGNUM *scalar, struct sr_bytes expected,
+	uint8_t *out, size_t *n, const char **detail)
 {
-	SR_AUTO(bignum_ctx) ctx = BN_CTX_new();
+	/* Blinds the scalar with random numbers, which shall be this context's. */
+	SR_AUTO(bignum_ctx) ctx = BN_CTX_new_ex(backend->libctx);
 	SR_AUTO(ec_point_st) point = EC_POINT_new(group);
 	SR_AUTO(ec_point_st) given = EC_POINT_new(group);
 
@@ -94,7 +95,7 @@ static SR_RESULT ec_build(struct backend *backend, enum key_kind kind, const str
 		return SR_BAD_PARAMETER;
 	}
 	BN_set_flags(scalar, BN_FLG_CONSTTIME);
-	SR_TRY(ec_public(group, scalar, ec->public, public, &public_n, detail));
+	SR_TRY(ec_public(backend, group, scalar, ec->public, public, &public_n, detail));
 	if (!OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, name, 0) ||
 	    !OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, public, public_n) ||
 	    !OSSL_PARAM_BLD_push_BN_pad(bld, OSSL_PKEY_PARAM_PRIV_KEY, scalar, ((size_t)EC_GROUP_order_bits(group) + 7) / 8))

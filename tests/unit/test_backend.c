@@ -441,6 +441,67 @@ PRISTINE(nothing_is_left_behind)
 	CHECK(rig_used() == before);
 }
 
+/* Takes the whole region but for about so many bytes. */
+static size_t fill_region(void **taken, size_t max, size_t leave)
+{
+	static const size_t sizes[] = { 65536, 4096, 2048, 1024, 512, 256, 128, 64, 48, 32, 16 };
+	size_t n = 0;
+	void *rest = locked_alloc(leave);
+
+	CHECK(rest != NULL);
+	for (size_t i = 0; i < SR_COUNT(sizes); i++) {
+		void *p;
+
+		while (n < max && (p = locked_alloc(sizes[i])) != NULL)
+			taken[n++] = p;
+	}
+	CHECK(n < max);
+	locked_free(rest);
+	return n;
+}
+
+/* With less and less memory: an error, never a crash, and all is well after. */
+PRISTINE(full_region_is_an_error)
+{
+	static void *taken[200000];
+	static const uint8_t digest_bytes[32], sealed[512] = { 0, 1 };
+	size_t failed = 0;
+
+	start();
+	for (ALL_KINDS(kind)) {
+		struct key_material m = rig_material(kind);
+		struct backend_key *key;
+		uint8_t sig[SIGNATURE_MAX], out[PLAINTEXT_MAX];
+		size_t n, cost, mark = arena.used;
+		enum sign_alg alg = kind <= KEY_rsa4096 ? SIGN_ALG_ps256 : kind <= KEY_p256k ? SIGN_ALG_ecdsa : SIGN_ALG_eddsa;
+		struct sign_params sign = { alg, alg != SIGN_ALG_eddsa, { digest_bytes, 32 }, -1, { NULL, 0 } };
+		struct decrypt_params decrypt = { DECRYPT_ALG_rsa1_5, { sealed, key_kinds[kind].size / 8 }, { NULL, 0 }, { NULL, 0 }, 0 };
+
+		for (size_t leave = 16; leave <= 64 << 10; leave += leave < 8192 ? 256 : 4096) {
+			size_t filled = fill_region(taken, SR_COUNT(taken), leave);
+			enum sr_err err = backend_key_open(backend, kind, m.private_key, &key, &cost);
+
+			CHECK(err == SR_OK || err == SR_NOMEM);
+			failed += err != SR_OK;
+			if (err == SR_OK) {
+				err = rig_sign(key, sign, sig, &n);
+				CHECK(err == SR_OK || err == SR_CRYPTO);
+				if (kind <= KEY_rsa4096)
+					err = backend_decrypt(key, &decrypt, out, &n, &detail);
+				CHECK(err == SR_OK || err == SR_CRYPTO);
+				backend_key_close(key);
+			}
+			while (filled > 0)
+				locked_free(taken[--filled]);
+			arena.used = mark;
+		}
+		CHECK(backend_key_open(backend, kind, m.private_key, &key, &cost) == SR_OK);
+		CHECK(rig_sign(key, sign, sig, &n) == SR_OK);
+		backend_key_close(key);
+	}
+	CHECK(failed > 0);
+}
+
 PRISTINE(backend_closes_whole)
 {
 	struct backend *other = NULL;
@@ -477,4 +538,44 @@ PRISTINE(no_configuration_file_is_read)
 	CHECK(unlink(path) == 0);
 	CHECK(!OSSL_PROVIDER_available(NULL, "legacy"));
 	CHECK(OSSL_PROVIDER_available(NULL, "default"));
+}
+
+/* With nothing but the null provider there, whoever asks the default context fails. */
+PRISTINE(default_context_is_never_asked)
+{
+	static const uint8_t digest_bytes[64], sealed[512] = { 0, 1 };
+	OSSL_PROVIDER *null_provider;
+	struct key_material m;
+	uint8_t sig[SIGNATURE_MAX], out[PLAINTEXT_MAX];
+	size_t n;
+
+	start();
+	null_provider = OSSL_PROVIDER_load(NULL, "null");
+	CHECK(null_provider != NULL);
+	CHECK(EVP_MD_fetch(NULL, "SHA256", NULL) == NULL);
+	ERR_clear_error();
+	for (ALL_KINDS(kind)) {
+		struct backend_key *key;
+
+		if (strcmp(key_kinds[kind].kty, "RSA") != 0 || kind == KEY_rsa2048)
+			CHECK(backend_generate(backend, kind, &arena, &m) == SR_OK);
+		m = rig_material(kind);
+		key = rig_open(&m);
+		for (ALL_ALGS(alg)) {
+			bool whole = sign_algs[alg].padding == SIGN_MESSAGE;
+			size_t len = sign_algs[alg].digest_len != 0 ? sign_algs[alg].digest_len : 32;
+			struct sign_params sign = { alg, !whole, { digest_bytes, len }, -1, { NULL, 0 } };
+
+			CHECK(!fits(kind, alg) || rig_sign(key, sign, sig, &n) == SR_OK);
+			sign.has_digest = false;
+			CHECK(!fits(kind, alg) || sign_algs[alg].hash[0] == '\0' || rig_sign(key, sign, sig, &n) == SR_OK);
+		}
+		for (enum decrypt_alg alg = 0; alg < DECRYPT_ALGS && kind <= KEY_rsa4096; alg++) {
+			struct decrypt_params params = { alg, { sealed, key_kinds[kind].size / 8 }, { NULL, 0 }, { NULL, 0 }, 0 };
+
+			CHECK(backend_decrypt(key, &params, out, &n, &detail) == (alg == DECRYPT_ALG_rsa1_5 ? SR_OK : SR_CRYPTO));
+		}
+		backend_key_close(key);
+	}
+	OSSL_PROVIDER_unload(null_provider);
 }

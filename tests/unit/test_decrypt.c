@@ -289,6 +289,47 @@ PRISTINE(rejection_is_as_others_do_it)
 	}
 }
 
+/* The libcrypto at hand, where it rejects implicitly (3.2 and later), as a witness. */
+static size_t witness(EVP_PKEY *private, const uint8_t *sealed, size_t sealed_n, uint8_t *out)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(private, NULL);
+	size_t n = PLAINTEXT_MAX;
+
+	CHECK(EVP_PKEY_decrypt_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1);
+	CHECK(EVP_PKEY_decrypt(ctx, out, &n, sealed, sealed_n) == 1);
+	EVP_PKEY_CTX_free(ctx);
+	return n;
+}
+
+PRISTINE(rejection_agrees_with_libcrypto)
+{
+	uint8_t sealed[512] = { 0 }, out[PLAINTEXT_MAX], expected[PLAINTEXT_MAX];
+
+	if (OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2) {
+		fprintf(stderr, "skipped: this libcrypto does not reject implicitly\n");
+		return;
+	}
+	for (enum key_kind kind = KEY_rsa2048; kind <= KEY_rsa4096; kind++) {
+		size_t size = key_kinds[kind].size / 8, n, expected_n;
+		EVP_PKEY *private;
+
+		if (kind == KEY_rsa2048)
+			start();
+		material = rig_material(kind);
+		key = rig_open(&material);
+		private = rig_private(&material);
+		for (unsigned i = 0; i < 50; i++) {
+			for (size_t at = 1; at < size; at++)
+				sealed[at] = (uint8_t)rand();
+			CHECK(decrypt(rsa1_5(sealed, 0), out, &n) == SR_OK);
+			expected_n = witness(private, sealed, size, expected);
+			CHECK(n == expected_n && memcmp(out, expected, n) == 0);
+		}
+		EVP_PKEY_free(private);
+		backend_key_close(key);
+	}
+}
+
 /* The depadding alone, against a plain version of the draft's words. */
 
 static const uint8_t base[32] = { 9, 8, 7 };
