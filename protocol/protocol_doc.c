@@ -57,6 +57,8 @@ static void print_frames(void)
 		"    [1, id, {\"code\": N, \"name\": \"Code\", \"message\": \"text\"}, {}]     its failure\n\n");
 	printf("- `id` is an unsigned integer other than 0 that the client chooses.  Several requests may be under way on\n"
 		"  one connection; answers may come in any order.\n"
+		"- The array, its two integers and the operation's name must be in msgpack's shortest forms, as encoders\n"
+		"  write them by themselves.\n"
 		"- A failure of id 0 answers no request: the daemon says why it is about to close the connection (too many\n"
 		"  connections, idle for too long, stopping, a frame that it could not read).\n"
 		"- A message is a map from names to values.  The daemon refuses fields that it does not know, fields given\n"
