@@ -440,6 +440,9 @@ static SR_RESULT admit(struct conn *conn, char why[static LIMITS_WHY_MAX])
 	(void)snprintf(why, LIMITS_WHY_MAX, "%s",
 		err == SR_LIMIT ? CONN_NO_DESCRIPTORS : "the kernel does not say who connects");
 	SR_TRY(err == SR_LIMIT ? SR_BUSY : err);
+	(void)snprintf(why, LIMITS_WHY_MAX, "too many connections for a user without any right (half of connections_max)");
+	if (limits_crowded(conn->env->limits) && !dispatch_knows(conn->env->dispatch, &conn->who))
+		return SR_LIMIT;
 	(void)snprintf(why, LIMITS_WHY_MAX, "no room for another connection");
 	SR_TRY(registry_add(conn->env->registry, conn));
 	set_deadline(conn, CONN_IDLE);

@@ -146,6 +146,13 @@ uint64_t limits_connections(struct limits *limits)
 	return n;
 }
 
+bool limits_crowded(struct limits *limits)
+{
+	uint64_t max = limits->options.connections_max;
+
+	return max > 2 * RESERVED && limits_connections(limits) > max / 2;
+}
+
 bool limits_call_begin(struct limits *limits, struct account *account, char why[static LIMITS_WHY_MAX])
 {
 	bool ok;

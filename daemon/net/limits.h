@@ -34,6 +34,9 @@ void limits_disconnect(struct limits *limits, struct account *account);
 size_t limits_lane(const struct account *account);
 /* How many there are now. */
 uint64_t limits_connections(struct limits *limits);
+/* Are there more than half of what there may be?  The rest is for users that have
+ * any right: one person can have many uids (user namespaces), each with its limit. */
+bool limits_crowded(struct limits *limits);
 
 /* One more slow call; false, told in why: there are enough. */
 bool limits_call_begin(struct limits *limits, struct account *account, char why[static LIMITS_WHY_MAX]);

@@ -38,6 +38,9 @@ void dispatch_close(struct dispatch *dispatch);
  * were summed, drains the outbox. */
 void dispatch_tick(struct dispatch *dispatch);
 
+/* Is it the operator, or has it any right anywhere?  Any thread. */
+bool dispatch_knows(struct dispatch *dispatch, const struct identity *who);
+
 /* What dispatch knows of a connection. */
 struct session {
 	const struct identity *who;

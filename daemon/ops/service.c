@@ -222,6 +222,11 @@ SR_RESULT dispatch_open(const struct dispatch_options *options, struct dispatch 
 	return SR_OK;
 }
 
+bool dispatch_knows(struct dispatch *dispatch, const struct identity *who)
+{
+	return who->is_operator || grants_name(dispatch->grants, who);
+}
+
 /* ---- now and then ---- */
 
 static bool write_sum(uid_t uid, uint64_t count, void *arg)

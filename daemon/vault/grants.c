@@ -59,6 +59,18 @@ bool grants_touch(struct grants *grants, const struct identity *who, const struc
 	return touches;
 }
 
+bool grants_name(struct grants *grants, const struct identity *who)
+{
+	bool named = false;
+
+	pthread_rwlock_rdlock(&grants->lock);
+	for (size_t i = 0; i < BUCKETS && !named; i++)
+		for (const struct grant *g = grants->buckets[i]; g != NULL && !named; g = g->next)
+			named = g->permissions != 0 && grant_names(g, who);
+	pthread_rwlock_unlock(&grants->lock);
+	return named;
+}
+
 /* Is there still someone of that name?  A bare number may stand for a user that
  * no name service knows, so it counts as someone. */
 static bool still_there(const struct grant *grant)

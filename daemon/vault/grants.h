@@ -19,6 +19,8 @@ void grants_free(struct grants *grants);
 bool grants_allow(struct grants *grants, const struct identity *who, enum permission permission, const struct sr_uri *scope);
 /* Has the caller any right in this vault? */
 bool grants_touch(struct grants *grants, const struct identity *who, const struct sr_uri *vault);
+/* Has the caller any right anywhere?  Looks at all grants. */
+bool grants_name(struct grants *grants, const struct identity *who);
 /* Is nobody left who could give grants in this vault: no grant of grants/write to
  * a unit, or to a user or group that still exists?  May ask the name service: not
  * for the hot path. */

@@ -52,6 +52,14 @@ if is_root; then
 	refuse "but himself" as_user nobody strongroom status
 	says "and is told why" connections_per_uid
 	kill "${started_pids[-1]}"
+	PYTHONPATH=$top/tests/tools background "$PYTHON" "$top/tests/tools/hostile.py" crowd > "$work/crowd"
+	until_ok 60 eval 'test "$(grep -c holding "$work/crowd")" = 10'
+	refuse "many users without a right do not get all connections" as_user nobody strongroom status
+	says "and are told why" connections_max
+	check "so that one who has a right is served" strongroom grant add --to user:nobody --role Reader --on web
+	check "whoever that is" as_user nobody strongroom key list web
+	check "until it is taken back" strongroom grant remove --to user:nobody --on web
+	kill "${started_pids[-1]}"
 
 	check "a large key is created" strongroom key create web/large --kty RSA --size 4096 --timeout 60000
 	check "and may be used by nobody" strongroom grant add --to user:nobody --role "Crypto User" --on web/large

@@ -8,9 +8,11 @@ does WHAT to the daemon (whose pid some need) and prints what came of it in a wo
 or two.  WHAT is one of the functions below.
 """
 import array
+import ctypes
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -294,6 +296,18 @@ def hold(_):
     except (OSError, AssertionError):   # refused: that answer has no id
         pass
     print("holding", flush=True)
+    time.sleep(600)
+
+
+def crowd(_):
+    """takes what connections there are for strangers, from many uids, and keeps them until it is killed"""
+    for uid in range(700000, 700010):
+        if os.fork() == 0:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
+            hold(_)
     time.sleep(600)
 
 

@@ -249,8 +249,10 @@ Test(dispatch, takes_away_at_once_what_was_granted)
 	make_key("strongroom://web/keys/other", "EC");
 	for (int i = 0; i < 20; i++) {
 		cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_DENIED);
+		cr_assert(dispatch_knows(dispatch, &root) && !dispatch_knows(dispatch, &www));
 		cr_assert_eq(grant(&root, i % 2 ? "strongroom://web/*/tls" : "strongroom://web/keys/tls", "uid:33", "Crypto User"), SR_OK, "%s", detail);
 		cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_OK, "%s", detail);
+		cr_assert(dispatch_knows(dispatch, &www));
 		cr_assert_eq(sign(&www, "strongroom://web/keys/other"), SR_DENIED);
 		cr_assert_eq(grant(&www, "strongroom://web/keys/tls", "uid:1000", "Crypto User"), SR_DENIED);
 		cr_assert_eq(take_back(&root, i % 2 ? "strongroom://web/*/tls" : "strongroom://web/keys/tls", "uid:33"), SR_OK, "%s", detail);

@@ -70,6 +70,20 @@ Test(limits, all_users_leave_the_operator_some)
 	cr_assert_eq(limits_connections(limits), 0);
 }
 
+Test(limits, half_of_all_connections_is_a_crowd)
+{
+	struct account *a[100], *b;
+	size_t n = connect_all(400001, a);
+
+	cr_assert_eq(n, 50);
+	cr_assert_not(limits_crowded(limits));
+	cr_assert_eq(limits_connect(limits, 400002, &b, why), SR_OK, "%s", why);
+	cr_assert(limits_crowded(limits));
+	limits_disconnect(limits, b);
+	cr_assert_not(limits_crowded(limits));
+	disconnect_all(a, n);
+}
+
 Test(limits, users_whose_numbers_meet_in_a_table_are_told_apart)
 {
 	struct account *a, *b, *c;
