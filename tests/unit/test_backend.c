@@ -276,6 +276,8 @@ PRISTINE(pss_takes_any_salt_and_mask_hash_that_fit)
 		{ 32, "SHA2-512", SR_OK, "SHA512" }, { 222, "SHA384", SR_OK, "SHA384" }, { 223, "", SR_BAD_PARAMETER, "" },
 		{ -2, "", SR_BAD_PARAMETER, "" }, { INT64_MAX, "", SR_BAD_PARAMETER, "" }, { INT64_MIN, "", SR_BAD_PARAMETER, "" },
 		{ (int64_t)1 << 32, "", SR_BAD_PARAMETER, "" }, { -1, "MD5", SR_BAD_PARAMETER, "" },
+		/* What one call asked for does not stick to the next. */
+		{ 5, "SHA512", SR_OK, "SHA512" }, { -1, "", SR_OK, "SHA256" },
 		{ -1, "SHA256 and a name that is much too long for any hash", SR_BAD_PARAMETER, "" },
 	};
 	struct key_material m;

@@ -196,6 +196,7 @@ PRISTINE(unusual_public_exponents)
 	static const struct { const char *line; enum sr_err err; } cases[] = {
 		{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3 -out out", SR_OK },
 		{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:4294967297 -out out", SR_OK },
+		{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:18446744073709551629 -out out", SR_BAD_PARAMETER },
 	};
 	struct key_material got;
 	uint8_t sig[SIGNATURE_MAX];
@@ -206,7 +207,9 @@ PRISTINE(unusual_public_exponents)
 	for (size_t i = 0; i < SR_COUNT(cases); i++) {
 		struct backend_key *key;
 
-		CHECK(rig_import(shell(cases[i].line), "", &got) == cases[i].err && got.kind == KEY_rsa2048);
+		CHECK(rig_import(shell(cases[i].line), "", &got) == cases[i].err);
+		if (cases[i].err != SR_OK)
+			continue;
 		key = rig_open(&got);
 		CHECK(rig_sign(key, (struct sign_params){ SIGN_ALG_rs256, true, { digest, 32 }, -1, { NULL, 0 } }, sig, &n) == SR_OK);
 		backend_key_close(key);
