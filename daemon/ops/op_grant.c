@@ -9,6 +9,7 @@
 
 #define LIST_DEFAULT 100
 #define CUSTOM       "custom"   /* the role of a hand-picked set */
+#define GRANTS_MAX   2048       /* grants in a vault: they are kept in memory, and each use looks through them */
 
 static SR_RESULT need_scope(struct call *call)
 {
@@ -86,6 +87,7 @@ static SR_RESULT tell(struct call *call, const struct grant *g, const struct sr_
 struct addition {
 	struct grant *grant;
 	bool there;             /* just the same grant exists */
+	size_t others;          /* grants in the vault, as far as was looked */
 };
 
 static enum sr_err store_grant(struct sealed_txn *txn, void *arg)
@@ -104,6 +106,7 @@ static bool find_same(const struct grant *g, void *arg)
 {
 	struct addition *a = arg;
 
+	a->others++;
 	if (strcmp(g->principal, a->grant->principal) != 0 || g->permissions != a->grant->permissions ||
 		strcmp(g->role, a->grant->role) != 0 || g->resolved != a->grant->resolved || !scope_same(&g->scope, &a->grant->scope))
 		return true;
@@ -126,6 +129,9 @@ static SR_RESULT add(struct call *call, const struct sr_grant_add_req *q, struct
 		return call_fail(call, err, "%.*s: %s", (int)(q->principal.n < 80 ? q->principal.n : 80), q->principal.p, detail);
 	SR_TRY(permissions_of(call, q, a->grant));
 	grants_each(call->d->grants, &a->grant->scope, find_same, a);
+	if (!a->there && a->others >= GRANTS_MAX)
+		return call_fail(call, SR_LIMIT, "vault %s has %d grants, and can have no more; remove some, or grant to a group",
+			call->subject.vault, GRANTS_MAX);
 	SR_TRY(info_of(call, a->grant, &r->grant));
 	SR_TRY(tell(call, a->grant, &r->grant.permissions));
 	return call_change(call, store_grant, a);
@@ -192,8 +198,8 @@ enum sr_err op_grant_list(struct call *call, const struct sr_grant_list_req *q, 
 
 /* ---- remove ---- */
 
-#define REMOVE_MAX 2048         /* grants that one call removes: more than there are sets of permissions, so all of
-                                 * one principal at one scope */
+#define REMOVE_MAX (GRANTS_MAX + 64)    /* grants that one call removes: all that can match; adding at once may
+                                         * lead to some more than the limit */
 
 struct removal {
 	struct call *call;

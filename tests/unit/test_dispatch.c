@@ -313,6 +313,24 @@ Test(dispatch, takes_back_all_that_a_principal_has_and_records_what)
 	cr_assert_eq(sign(&www, "strongroom://web/keys/tls"), SR_DENIED, "nor after a restart");
 }
 
+Test(dispatch, bounds_the_grants_of_a_vault)
+{
+	char principal[32];
+
+	make_vault(&root, "strongroom://web");          /* with two */
+	make_vault(&root, "strongroom://web2");
+	for (int i = 2; i < 2048; i++) {
+		snprintf(principal, sizeof principal, "uid:%d", 5000 + i);
+		cr_assert_eq(grant(&root, "strongroom://web", principal, "Reader"), SR_OK, "%d: %s", i, detail);
+	}
+	cr_assert_eq(grant(&root, "strongroom://web", "uid:1000", "Reader"), SR_LIMIT, "%s", detail);
+	cr_assert_not_null(strstr(detail, "2048 grants"), "%s", detail);
+	cr_assert_eq(grant(&root, "strongroom://web", "uid:5002", "Reader"), SR_OK, "there already: %s", detail);
+	cr_assert_eq(grant(&root, "strongroom://web2", "uid:1000", "Reader"), SR_OK, "another vault: %s", detail);
+	cr_assert_eq(take_back(&root, "strongroom://web", "uid:5002"), SR_OK, "%s", detail);
+	cr_assert_eq(grant(&root, "strongroom://web", "uid:1000", "Reader"), SR_OK, "%s", detail);
+}
+
 Test(dispatch, refuses_settings_that_would_say_one_thing_and_do_another)
 {
 	struct sr_key_update_req uq = { .key = SR_STR("strongroom://web/keys/tls") };
