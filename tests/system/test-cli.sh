@@ -373,8 +373,12 @@ check "raw is what RSA is" strongroom key sign web/rsa --alg RS256 --format raw 
 check "EdDSA" strongroom key sign web/ed --alg EdDSA --in "$work/msg" --out "$work/sig"
 check "verifies" openssl pkeyutl -verify -pubin -inkey "$work/ed.pub" -rawin -in "$work/msg" -sigfile "$work/sig"
 head -c 1044480 /dev/zero > "$work/most"
-check "EdDSA of the longest message" strongroom key sign web/ed --alg EdDSA --in "$work/most" --out "$work/sig"
-check "verifies" openssl pkeyutl -verify -pubin -inkey "$work/ed.pub" -rawin -in "$work/most" -sigfile "$work/sig"
+if is_root; then
+	check "EdDSA of the longest message" strongroom key sign web/ed --alg EdDSA --in "$work/most" --out "$work/sig"
+	check "verifies" openssl pkeyutl -verify -pubin -inkey "$work/ed.pub" -rawin -in "$work/most" -sigfile "$work/sig"
+else
+	skip "EdDSA of the longest message: an ordinary user may not lock memory for that"
+fi
 refuse_with 1 "EdDSA of a longer one" strongroom key sign web/ed --alg EdDSA --in "$work/large"
 says "the limit is said" '1044480'
 refuse_with 2 "EdDSA of a digest" strongroom key sign web/ed --alg EdDSA --digest --in "$work/digest"

@@ -3,6 +3,7 @@
 # Clients that mean harm: nothing crashes, memory and log stay bounded, others are
 # served.  What they do is in tests/tools/hostile.py.
 . "$(dirname "$0")/../lib.sh"
+need_root       # to look at the descriptors of a process that is not dumpable
 
 hostile() {
 	PYTHONPATH=$top/tests/tools timeout $((120 * SLOW)) "$PYTHON" "$top/tests/tools/hostile.py" "$@"
