@@ -16,6 +16,27 @@ bool str_eq_nocase(struct sr_str a, struct sr_str b)
 	return true;
 }
 
+bool str_is_utf8(struct sr_str s)
+{
+	const uint8_t *p = (const uint8_t *)s.p;
+
+	for (size_t i = 0; i < s.n;) {
+		uint8_t first = p[i++], low, high;
+
+		if (first < 0x80)
+			continue;
+		if (first < 0xc2 || first > 0xf4)
+			return false;
+		/* overlong forms, surrogates and what is above U+10FFFF show in the second byte */
+		low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+		high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+		for (int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3; more > 0; more--, low = 0x80, high = 0xbf)
+			if (i == s.n || p[i] < low || p[i++] > high)
+				return false;
+	}
+	return true;
+}
+
 bool str_copy(struct sr_str s, char *out, size_t out_size)
 {
 	out[0] = '\0';

@@ -25,6 +25,9 @@ static inline bool str_is(struct sr_str a, const char *b)
 /* ASCII only, whatever the locale. */
 bool str_eq_nocase(struct sr_str a, struct sr_str b);
 
+/* UTF-8 as RFC 3629 has it. */
+bool str_is_utf8(struct sr_str s);
+
 /* Copies into out (NUL-terminated); false, and out is "", if it does not fit. */
 bool str_copy(struct sr_str s, char *out, size_t out_size);
 

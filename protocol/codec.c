@@ -96,7 +96,10 @@ bool codec_shape_ok(struct sr_bytes in)
 
 /* ---- decoding ---- */
 
-static SR_RESULT read_str(const msgpack_object *o, uint64_t max, struct sr_str *out)
+/* Who refuses unknown fields is the daemon reading a request: what it would not
+ * understand it must not keep and hand to others, whose languages have it that
+ * every string is UTF-8. */
+static SR_RESULT read_str(const msgpack_object *o, uint64_t max, enum codec_unknown unknown, struct sr_str *out)
 {
 	if (o->type != MSGPACK_OBJECT_STR)
 		return SR_BAD_MESSAGE;
@@ -105,7 +108,7 @@ static SR_RESULT read_str(const msgpack_object *o, uint64_t max, struct sr_str *
 	if (o->via.str.size > 0 && memchr(o->via.str.ptr, '\0', o->via.str.size) != NULL)
 		return SR_BAD_MESSAGE;
 	*out = (struct sr_str){ o->via.str.ptr, o->via.str.size };
-	return SR_OK;
+	return unknown == CODEC_IGNORE_UNKNOWN || str_is_utf8(*out) ? SR_OK : SR_BAD_MESSAGE;
 }
 
 static SR_RESULT read_bin(const msgpack_object *o, uint64_t max, struct sr_bytes *out)
@@ -118,7 +121,8 @@ static SR_RESULT read_bin(const msgpack_object *o, uint64_t max, struct sr_bytes
 	return SR_OK;
 }
 
-static SR_RESULT read_strs(const msgpack_object *o, uint64_t max, struct sr_strs *out, struct arena *arena)
+static SR_RESULT read_strs(const msgpack_object *o, uint64_t max, enum codec_unknown unknown, struct sr_strs *out,
+	struct arena *arena)
 {
 	struct sr_str *v;
 
@@ -129,7 +133,7 @@ static SR_RESULT read_strs(const msgpack_object *o, uint64_t max, struct sr_strs
 	if ((v = arena_get(arena, o->via.array.size * sizeof *v)) == NULL)
 		return SR_NOMEM;
 	for (size_t i = 0; i < o->via.array.size; i++)
-		SR_TRY(read_str(&o->via.array.ptr[i], STRS_EACH_MAX, &v[i]));
+		SR_TRY(read_str(&o->via.array.ptr[i], STRS_EACH_MAX, unknown, &v[i]));
 	*out = (struct sr_strs){ v, o->via.array.size };
 	return SR_OK;
 }
@@ -172,14 +176,14 @@ static SR_RESULT read_value(const struct schema_field *f, const msgpack_object *
 		*(bool *)member = o->via.boolean;
 		return SR_OK;
 	case WIRE_STR:
-		return read_str(o, f->max, member);
+		return read_str(o, f->max, unknown, member);
 	case WIRE_BYTES:
 		return read_bin(o, f->max, member);
 	case WIRE_SECRET:
 		/* same shape; what it points to stays in the frame's own memory */
 		return read_bin(o, f->max, member);
 	case WIRE_STRS:
-		return read_strs(o, f->max, member, arena);
+		return read_strs(o, f->max, unknown, member, arena);
 	case WIRE_MESSAGE:
 		return codec_read(f->elem, o, unknown, member, arena, field);
 	case WIRE_LIST:

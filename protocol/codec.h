@@ -48,6 +48,7 @@ struct codec_out {
 /* Appends the message as a msgpack map.  Errors: TOO_LARGE (out is full). */
 SR_RESULT codec_encode(const struct schema *schema, const void *message, struct codec_out *out);
 
+/* What to do with unknown fields, and with strings that are not UTF-8. */
 enum codec_unknown { CODEC_REFUSE_UNKNOWN, CODEC_IGNORE_UNKNOWN };
 
 /* Decodes one message from bytes (a stored record).  Spans point into in, lists

@@ -116,6 +116,16 @@ static bool find_same(const struct grant *g, void *arg)
 	return false;
 }
 
+/* How much of it an error quotes: whole characters. */
+static size_t shown(struct sr_str text)
+{
+	size_t n = text.n < 80 ? text.n : 80;
+
+	while (n > 0 && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
 /* Granting what is granted already succeeds and changes nothing. */
 static SR_RESULT add(struct call *call, const struct sr_grant_add_req *q, struct addition *a, struct sr_grant_add_rep *r)
 {
@@ -126,7 +136,7 @@ static SR_RESULT add(struct call *call, const struct sr_grant_add_req *q, struct
 	a->grant->created = (uint64_t)time(NULL);
 	line_new_id(a->grant->id);
 	if ((err = grant_principal(q->principal, a->grant, &detail)) != SR_OK)
-		return call_fail(call, err, "%.*s: %s", (int)(q->principal.n < 80 ? q->principal.n : 80), q->principal.p, detail);
+		return call_fail(call, err, "%.*s: %s", (int)shown(q->principal), q->principal.p, detail);
 	SR_TRY(permissions_of(call, q, a->grant));
 	grants_each(call->d->grants, &a->grant->scope, find_same, a);
 	if (!a->there && a->others >= GRANTS_MAX)

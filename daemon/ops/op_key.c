@@ -48,7 +48,7 @@ static SR_RESULT check_settings(struct call *call, const struct key_settings *s)
 static SR_RESULT check_exp(struct call *call, bool given, uint64_t exp)
 {
 	if (given && exp == 0)
-		return call_fail(call, SR_BAD_PARAMETER, "exp: 0 is no time; leave it out for a key that does not expire");
+		return call_fail(call, SR_BAD_PARAMETER, "exp: 0 is no time; a key that does not expire has none");
 	return SR_OK;
 }
 

@@ -171,6 +171,40 @@ Test(codec, carries_nested_messages_and_lists)
 	cr_assert(back.key_ops.n == 2 && str_is(back.key_ops.v[1], "verify"));
 }
 
+Test(codec, takes_only_utf8_from_those_who_ask)
+{
+	static const struct { const char *text; bool good; } cases[] = {
+		{ "", true }, { "plain", true }, { "\x7f", true }, { "\xc2\x80", true }, { "\xdf\xbf", true },
+		{ "\xe0\xa0\x80", true }, { "\xed\x9f\xbf", true }, { "\xee\x80\x80", true }, { "\xef\xbf\xbf", true },
+		{ "\xf0\x90\x80\x80", true }, { "\xf4\x8f\xbf\xbf" "a", true },
+		{ "\x80", false }, { "\xff", false }, { "a\xc3", false }, { "\xc3" "a", false }, { "\xc1\xbf", false },
+		{ "\xe0\x9f\xbf", false }, { "\xed\xa0\x80", false }, { "\xe2\x82", false }, { "\xe2\x82" "a", false },
+		{ "\xf0\x8f\xbf\xbf", false }, { "\xf4\x90\x80\x80", false }, { "\xf5\x80\x80\x80", false },
+		{ "\xf0\x90\x80", false },
+	};
+
+	for (size_t i = 0; i < SR_COUNT(cases); i++) {
+		struct sr_tag tag = { .name = SR_STR("n"), .value = str_of(cases[i].text) }, back;
+		struct sr_grant_add_req q = { .scope = SR_STR("s"), .principal = SR_STR("p") }, q_back;
+		struct sr_str words[1] = { str_of(cases[i].text) };
+		enum sr_err expected = cases[i].good ? SR_OK : SR_BAD_MESSAGE;
+		struct arena arena = { room, sizeof room, 0 };
+		uint8_t buf[128];
+		struct codec_out out = { buf, sizeof buf, 0 };
+
+		cr_assert_eq(codec_encode(&tag_schema, &tag, &out), SR_OK);
+		cr_assert_eq(codec_decode(&tag_schema, (struct sr_bytes){ buf, out.n }, CODEC_REFUSE_UNKNOWN, &back, &arena), expected,
+			"case %zu", i);
+		cr_assert_eq(codec_decode(&tag_schema, (struct sr_bytes){ buf, out.n }, CODEC_IGNORE_UNKNOWN, &back, &arena), SR_OK,
+			"what is stored, or the daemon says, stays readable");
+		out.n = 0;
+		SR_SET(grant_add_req, &q, permissions, ((struct sr_strs){ words, 1 }));
+		cr_assert_eq(codec_encode(&grant_add_req_schema, &q, &out), SR_OK);
+		cr_assert_eq(codec_decode(&grant_add_req_schema, (struct sr_bytes){ buf, out.n }, CODEC_REFUSE_UNKNOWN, &q_back, &arena),
+			expected, "case %zu in a list", i);
+	}
+}
+
 Test(codec, says_so_when_there_is_no_room)
 {
 	uint8_t buf[512];
