@@ -2,7 +2,11 @@
 /* A key backend: where private keys live and work.  backend_software.c: libcrypto
  * keys in a private library context, in locked memory.  Knows nothing of vaults,
  * names, rights or the store: it turns material (bytes to be sealed and stored)
- * into keys and keys into signatures. */
+ * into keys and keys into signatures.
+ *
+ * Any thread; what touches private keys belongs on one from locked_thread, and
+ * spans of secrets in locked memory.  Every call leaves libcrypto's error queue
+ * empty.  NOMEM means that the locked region is full. */
 #ifndef SR_DAEMON_BACKEND_H
 #define SR_DAEMON_BACKEND_H
 
@@ -92,11 +96,17 @@ struct decrypt_params {
 SR_RESULT backend_software_open(struct backend **out);
 void backend_close(struct backend *backend);
 
+/* RSA takes seconds.  Errors: NOMEM (also the arena), CRYPTO. */
 SR_RESULT backend_generate(struct backend *backend, enum key_kind kind, struct arena *arena, struct key_material *out);
 /* Reads a private key from a file's bytes: PEM or DER, PKCS#8 or traditional,
  * encrypted or not; checks that it is one of our kinds, well formed, and that
- * its halves belong together.  *detail, static text, says what is wrong.
- * Errors: BAD_PARAMETER, UNSUPPORTED (kind or curve), CRYPTO (wrong or missing passphrase). */
+ * its halves belong together.  At most 64 KiB; one private key, certificates may
+ * stand beside it; never asks for a passphrase.  What comes out is canonical,
+ * whatever went in.  Takes up to some seconds: RSA's primes are tested, and a
+ * passphrase may be stretched by up to 10,000,000 iterations of PBKDF2.
+ * *detail, static text, says what is wrong ("" if nobody knows more).
+ * Errors: BAD_PARAMETER, UNSUPPORTED (kind, curve or encryption), CRYPTO (wrong
+ * or missing passphrase), NOMEM. */
 SR_RESULT backend_import(struct backend *backend, struct sr_secret file, struct sr_secret passphrase,
 	struct arena *arena, struct key_material *out, const char **detail);
 /* Opens stored material.  *cost is what it takes of locked memory, about, in
@@ -108,13 +118,14 @@ void backend_key_close(struct backend_key *key);
 /* signature: room for SIGNATURE_MAX bytes; *len is set.  *detail, static text,
  * says what is wrong with the parameters.
  * Errors: BAD_PARAMETER (length of the digest, salt), UNSUPPORTED (algorithm does
- * not fit the key), CRYPTO. */
+ * not fit the key), CRYPTO, NOMEM. */
 SR_RESULT backend_sign(struct backend_key *key, const struct sign_params *params,
 	uint8_t *signature, size_t *len, const char **detail);
 /* plaintext: room for PLAINTEXT_MAX bytes of locked memory.  RSA1_5 never tells
  * that padding was wrong: it answers with a plaintext made of the ciphertext and
  * the key (implicit rejection, draft-irtf-cfrg-rsa-guidance), in constant time.
- * Errors: BAD_PARAMETER, UNSUPPORTED, CRYPTO (OAEP: does not decrypt). */
+ * Errors: BAD_PARAMETER, UNSUPPORTED, NOMEM, CRYPTO (OAEP: does not decrypt;
+ * RSA1_5: only for a ciphertext not below the modulus). */
 SR_RESULT backend_decrypt(struct backend_key *key, const struct decrypt_params *params,
 	uint8_t *plaintext, size_t *len, const char **detail);
 

@@ -38,10 +38,10 @@ SR_RESULT backend_software_open(struct backend **out)
 	SR_AUTO(backend) backend = locked_alloc(sizeof(*backend));
 	enum sr_err err;
 
+	software_begin();
 	if (backend == NULL)
 		return SR_NOMEM;
-	err = open_context(backend);
-	ERR_clear_error();
+	err = software_finish(open_context(backend));
 	if (err == SR_OK)
 		*out = SR_TAKE(backend);
 	return err;
@@ -69,6 +69,17 @@ const EVP_MD *software_hash(const struct backend *backend, struct sr_str name)
 		if (EVP_MD_is_a(backend->hashes[i], text))
 			return backend->hashes[i];
 	return NULL;
+}
+
+void software_begin(void)
+{
+	(void)locked_was_full();
+}
+
+enum sr_err software_finish(enum sr_err err)
+{
+	ERR_clear_error();
+	return locked_was_full() && err != SR_OK ? SR_NOMEM : err;
 }
 
 bool software_is_rsa(const struct backend_key *key)
@@ -100,10 +111,8 @@ static SR_RESULT generate(struct backend *backend, enum key_kind kind, struct ar
 
 SR_RESULT backend_generate(struct backend *backend, enum key_kind kind, struct arena *arena, struct key_material *out)
 {
-	enum sr_err err = generate(backend, kind, arena, out);
-
-	ERR_clear_error();
-	return err;
+	software_begin();
+	return software_finish(generate(backend, kind, arena, out));
 }
 
 /* What decryption that must not tell of bad padding is keyed with: the hash of
@@ -157,11 +166,12 @@ static size_t key_cost(enum key_kind kind)
 SR_RESULT backend_key_open(struct backend *backend, enum key_kind kind, struct sr_secret private_key,
 	struct backend_key **out, size_t *cost)
 {
-	enum sr_err err = key_open(backend, kind, (struct sr_bytes){ private_key.p, private_key.n }, out);
+	enum sr_err err;
 
-	ERR_clear_error();
+	software_begin();
+	err = software_finish(key_open(backend, kind, (struct sr_bytes){ private_key.p, private_key.n }, out));
 	if (err == SR_CRYPTO)
-		return SR_NOMEM;        /* well formed: libcrypto had no memory for it */
+		return SR_CORRUPT;      /* numbers that libcrypto does not take */
 	if (err == SR_OK)
 		*cost = key_cost(kind);
 	return err;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decryption with an opened RSA key. */
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include "base/str.h"
@@ -114,8 +113,9 @@ SR_RESULT backend_decrypt(struct backend_key *key, const struct decrypt_params *
 	enum sr_err err;
 
 	SR_TRY(check(key, params, detail));
+	software_begin();
 	err = decrypt_algs[params->alg].oaep ? run(key, params, plaintext, len) : run_rsa1_5(key, params, plaintext, len);
-	ERR_clear_error();
-	*detail = err == SR_OK ? "" : "the ciphertext does not decrypt with this key and algorithm";
+	err = software_finish(err);
+	*detail = err != SR_CRYPTO ? "" : "the ciphertext does not decrypt with this key and algorithm";
 	return err;
 }

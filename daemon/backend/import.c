@@ -234,11 +234,8 @@ static SR_RESULT import(struct backend *backend, struct sr_secret file, struct s
 SR_RESULT backend_import(struct backend *backend, struct sr_secret file, struct sr_secret passphrase,
 	struct arena *arena, struct key_material *out, const char **detail)
 {
-	enum sr_err err;
-
 	*detail = "";
+	software_begin();
 	ERR_clear_error();
-	err = import(backend, file, passphrase, arena, out, detail);
-	ERR_clear_error();
-	return err;
+	return software_finish(import(backend, file, passphrase, arena, out, detail));
 }

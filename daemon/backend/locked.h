@@ -25,6 +25,10 @@ void *locked_alloc(size_t n);
 void *locked_realloc(void *p, size_t n);
 void locked_free(void *p);
 
+/* Was this thread refused memory since it asked last?  For callers of libcrypto,
+ * which often reports that as something else. */
+bool locked_was_full(void);
+
 /* Is all of [p, p + n) in the region, or in a stack made by locked_thread? */
 bool locked_contains(const void *p, size_t n);
 /* Bytes handed out (as blocks, so a little more than was asked for; what threads

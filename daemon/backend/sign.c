@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signatures with an opened key: which parameters fit, and the fast path. */
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include "base/str.h"
@@ -197,10 +196,7 @@ static SR_RESULT sign(struct backend_key *key, const struct sign_params *params,
 SR_RESULT backend_sign(struct backend_key *key, const struct sign_params *params,
 	uint8_t *signature, size_t *len, const char **detail)
 {
-	enum sr_err err;
-
 	*detail = "";
-	err = sign(key, params, signature, len, detail);
-	ERR_clear_error();
-	return err;
+	software_begin();
+	return software_finish(sign(key, params, signature, len, detail));
 }

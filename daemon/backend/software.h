@@ -36,6 +36,12 @@ SR_DEFINE_AUTO(backend, backend_close)
 /* The hash of this name, any that OpenSSL knows it by; NULL if it is none of ours. */
 const EVP_MD *software_hash(const struct backend *backend, struct sr_str name);
 
+/* The first and the last step of each call.  finish leaves libcrypto's queue of
+ * errors empty, and makes NOMEM of any error if memory was short meanwhile:
+ * libcrypto itself does not always say so. */
+void software_begin(void);
+enum sr_err software_finish(enum sr_err err);
+
 /* Is it an RSA key, and how long are its modulus and signatures? */
 bool software_is_rsa(const struct backend_key *key);
 size_t software_rsa_size(const struct backend_key *key);

@@ -201,7 +201,7 @@ PRISTINE(nothing_and_too_much_are_null)
 PRISTINE(full_region_says_so_and_recovers)
 {
 	static const size_t sizes[] = { 16, 33, 100, 700, 2048, 2049, 9000 };
-	static void *blocks[REGION / 16];
+	static void *blocks[REGION / 16 + 1];
 
 	start_heap();
 	for (size_t s = 0; s < SR_COUNT(sizes); s++) {
@@ -210,6 +210,7 @@ PRISTINE(full_region_says_so_and_recovers)
 		while (n < SR_COUNT(blocks) && (blocks[n] = locked_alloc(sizes[s])) != NULL)
 			memset(blocks[n++], 0xff, sizes[s]);
 		CHECK(n * sizes[s] > REGION / 3);
+		CHECK(locked_was_full() && !locked_was_full());
 		CHECK(used() > rounded && used() <= REGION);
 		while (n > 0)
 			locked_free(blocks[--n]);
