@@ -109,7 +109,7 @@ static void stop_threads(struct audit *audit)
 	audit->stop = true;
 	pthread_cond_signal(&audit->wake);
 	pthread_mutex_unlock(&audit->lock);
-	(void)pthread_join(audit->round_thread, NULL);
+	locked_join(audit->round_thread);
 	pthread_mutex_lock(&audit->tree_lock);
 	/* what fails here is found and made good at the next start */
 	if (round_run(audit) == SR_OK)

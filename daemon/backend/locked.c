@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "daemon/backend/locked_heap.h"
@@ -13,6 +14,8 @@
 struct stack {
 	uint8_t *base;
 	size_t size;
+	pthread_t thread;               /* guarded by lock, as is: */
+	bool has_thread;
 	struct stack *next;             /* stacks */
 };
 
@@ -142,6 +145,13 @@ bool locked_contains(const void *p, size_t n)
 	return found;
 }
 
+static void stack_free(struct stack *stack)
+{
+	explicit_bzero(stack->base, stack->size);
+	guarded_unmap(stack->base, stack->size);
+	free(stack);
+}
+
 /* Listed before the thread runs, which may ask locked_contains about itself. */
 static void stack_add(struct stack *stack)
 {
@@ -160,6 +170,27 @@ static void stack_remove(struct stack *stack)
 		link = &(*link)->next;
 	*link = stack->next;
 	pthread_mutex_unlock(&locked.lock);
+	stack_free(stack);
+}
+
+static void stack_owned(struct stack *stack, pthread_t thread)
+{
+	pthread_mutex_lock(&locked.lock);
+	stack->thread = thread;
+	stack->has_thread = true;
+	pthread_mutex_unlock(&locked.lock);
+}
+
+static struct stack *stack_of(pthread_t thread)
+{
+	struct stack *s;
+
+	pthread_mutex_lock(&locked.lock);
+	s = locked.stacks;
+	while (s != NULL && !(s->has_thread && pthread_equal(s->thread, thread)))
+		s = s->next;
+	pthread_mutex_unlock(&locked.lock);
+	return s;
 }
 
 static SR_RESULT thread_start(pthread_t *thread, struct stack *stack, void *(*fn)(void *), void *arg)
@@ -173,6 +204,8 @@ static SR_RESULT thread_start(pthread_t *thread, struct stack *stack, void *(*fn
 	if (!failed)
 		failed = pthread_create(thread, &attr, fn, arg);
 	pthread_attr_destroy(&attr);
+	if (!failed)
+		stack_owned(stack, *thread);
 	return !failed ? SR_OK : failed == EAGAIN ? SR_LIMIT : SR_INTERNAL;
 }
 
@@ -184,7 +217,7 @@ SR_RESULT locked_thread(pthread_t *thread, size_t stack_size, void *(*fn)(void *
 
 	if (stack_size > LOCKED_HEAP_MAX)
 		return SR_LIMIT;
-	stack = malloc(sizeof(*stack));
+	stack = calloc(1, sizeof(*stack));
 	if (stack == NULL)
 		return SR_NOMEM;
 	stack->size = round_up((stack_size < min ? min : stack_size) + LOCKED_STACK_EXTRA, system_page());
@@ -194,15 +227,21 @@ SR_RESULT locked_thread(pthread_t *thread, size_t stack_size, void *(*fn)(void *
 		return SR_NOMEM;
 	}
 	err = keep_secret(stack->base, stack->size);
-	if (err == SR_OK) {
-		stack_add(stack);
-		err = thread_start(thread, stack, fn, arg);
-		if (err != SR_OK)
-			stack_remove(stack);
-	}
 	if (err != SR_OK) {
-		guarded_unmap(stack->base, stack->size);
-		free(stack);
+		stack_free(stack);
+		return err;
 	}
+	stack_add(stack);
+	err = thread_start(thread, stack, fn, arg);
+	if (err != SR_OK)
+		stack_remove(stack);
 	return err;
+}
+
+void locked_join(pthread_t thread)
+{
+	struct stack *stack = stack_of(thread);
+
+	SR_ASSERT(stack != NULL && pthread_join(thread, NULL) == 0);
+	stack_remove(stack);
 }

@@ -36,9 +36,11 @@ bool locked_contains(const void *p, size_t n);
 void locked_usage(size_t *used, size_t *size);
 
 /* Starts a thread whose stack is locked memory of its own (stack_size bytes,
- * rounded up, with a guard page below), not dumped.  The stack lives until the
- * process ends.  Such a thread must not fork, the child would find its stack
- * wiped; posix_spawn is fine.  Errors: LIMIT, NOMEM. */
+ * rounded up, with a guard page below), not dumped.  The stack lives until
+ * locked_join, or else until the process ends.  Such a thread must not fork, the
+ * child would find its stack wiped; posix_spawn is fine.  Errors: LIMIT, NOMEM. */
 SR_RESULT locked_thread(pthread_t *thread, size_t stack_size, void *(*fn)(void *), void *arg);
+/* Waits for such a thread to end, and gives its stack back, wiped. */
+void locked_join(pthread_t thread);
 
 #endif

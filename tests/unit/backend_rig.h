@@ -15,7 +15,7 @@
 #include "tests/unit/pristine.h"
 #include "tests/unit/test_keys.h"
 
-#define RIG_REGION ((size_t)6 << 20)
+#define RIG_REGION ((size_t)5 << 20)
 #define RIG_ARENA  ((size_t)256 << 10)
 
 static struct backend *backend;

@@ -8,7 +8,7 @@
 #include "daemon/backend/locked.h"
 
 #ifndef LOCKED_FIRST
-#define LOCKED_FIRST ((size_t)6 << 20)         /* an ordinary user has 8 MiB, threads included */
+#define LOCKED_FIRST ((size_t)4 << 20)         /* an ordinary user has 8 MiB, threads included */
 #endif
 
 __attribute__((constructor)) static void locked_first(void)
