@@ -94,7 +94,7 @@ int cmd_status(struct cli *cli, const struct args *args)
 		status = status_json(&r);
 	else
 		status_table(&r, sr_client_socket(cli->client));
-	return status == 0 && !str_is(r.state, "ok") ? 1 : status;
+	return status == 0 && !str_is(r.state, "ok") && !str_is(r.state, "running") ? 1 : status;
 }
 
 /* ---- whoami ---- */

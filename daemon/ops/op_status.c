@@ -67,7 +67,12 @@ enum sr_err op_status(struct call *call, const struct sr_status_req *q, struct s
 
 	(void)q;
 	audit_problem(call->d->audit, problem, sizeof problem);
-	r->state = problem[0] == '\0' && !outbox_blocked(call->d->outbox) ? SR_STR("ok") : SR_STR("audit-blocked");
+	if (!call->who->is_operator)
+		r->state = SR_STR("running");
+	else if (problem[0] == '\0' && !outbox_blocked(call->d->outbox))
+		r->state = SR_STR("ok");
+	else
+		r->state = SR_STR("audit-blocked");
 	r->version = SR_STR(SR_VERSION);
 	r->sealed = false;
 	return call->who->is_operator ? for_operator(call, problem, r) : SR_OK;

@@ -334,8 +334,13 @@ SR_RESULT grant_principal(struct sr_str text, struct grant *out, const char **de
 	if (rest.n == 0)
 		return SR_BAD_PARAMETER;
 	out->kind = kind_of(out->principal);
-	if (str_is(kind, "uid") || str_is(kind, "gid"))
-		return number(rest, &out->resolved) ? SR_OK : SR_BAD_PARAMETER;
+	if (str_is(kind, "uid") || str_is(kind, "gid")) {
+		if (!number(rest, &out->resolved))
+			return SR_BAD_PARAMETER;
+		/* one spelling, so that a grant is found again by its principal */
+		(void)snprintf(out->principal, sizeof out->principal, "%.3s:%u", kind.p, (unsigned)out->resolved);
+		return SR_OK;
+	}
 	if (str_is(kind, "unit"))
 		return unit_ok(rest) ? SR_OK : SR_BAD_PARAMETER;
 	if (str_is(kind, "user")) {

@@ -242,6 +242,17 @@ Test(dispatch, lets_the_operator_manage_and_not_use)
 	cr_assert_eq(CALL(&alice, vault_create, &q, &r), SR_DENIED);
 }
 
+Test(dispatch, tells_strangers_only_that_it_runs)
+{
+	struct sr_status_req q = { 0 };
+	struct sr_status_rep r;
+
+	cr_assert_eq(CALL(&www, status, &q, &r), SR_OK);
+	cr_assert(str_is(r.state, "running") && !SR_HAS(status_rep, &r, problem) && !SR_HAS(status_rep, &r, data));
+	cr_assert_eq(CALL(&root, status, &q, &r), SR_OK);
+	cr_assert(str_is(r.state, "ok") && SR_HAS(status_rep, &r, data));
+}
+
 Test(dispatch, takes_away_at_once_what_was_granted)
 {
 	make_vault(&root, "strongroom://web");
@@ -258,6 +269,8 @@ Test(dispatch, takes_away_at_once_what_was_granted)
 		cr_assert_eq(take_back(&root, i % 2 ? "strongroom://web/*/tls" : "strongroom://web/keys/tls", "uid:33"), SR_OK, "%s", detail);
 	}
 	cr_assert_eq(take_back(&root, "strongroom://web/keys/tls", "uid:33"), SR_NOT_FOUND);
+	cr_assert_eq(grant(&root, "strongroom://web/keys/tls", "uid:0033", "Crypto User"), SR_OK);
+	cr_assert_eq(take_back(&root, "strongroom://web/keys/tls", "uid:33"), SR_OK, "a number has one spelling: %s", detail);
 }
 
 static enum sr_err update_enabled(const char *uri, bool enabled)
