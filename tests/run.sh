@@ -146,12 +146,13 @@ sanitized() {
 	shift 2
 	build "$kind" "build-$kind" --preset "$kind" || return
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1 \
+		LSAN_OPTIONS=suppressions=$top/tests/lsan.supp:print_suppressions=0 \
 		UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 	unit "$kind-unit" "build-$kind"
 	for name in "$@"; do
 		SLOW=4 PRELOAD=$(gcc -print-file-name="$library") system "$kind-$name" "$top/build-$kind" "tests/system/test-$name.sh"
 	done
-	unset ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+	unset ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 }
 
 more() {
