@@ -71,34 +71,50 @@ bool grants_name(struct grants *grants, const struct identity *who)
 	return named;
 }
 
-/* Is there still someone of that name?  A bare number may stand for a user that
- * no name service knows, so it counts as someone. */
-static bool still_there(const struct grant *grant)
+/* Who may give grants in a vault: what is asked of the name service, which must
+ * not be waited for under the lock. */
+struct holder {
+	enum principal_kind kind;
+	uint32_t id;
+};
+
+/* The n-th of them. */
+static bool holder_at(struct grants *grants, const struct sr_uri *vault, size_t n, struct holder *out)
+{
+	const struct grant *g;
+
+	pthread_rwlock_rdlock(&grants->lock);
+	for (g = *bucket_of(grants, vault); g != NULL; g = g->next)
+		if (of_vault(g, vault) && g->scope.kind == SR_URI_VAULT && (g->permissions >> PERM_grants_write & 1) != 0 && n-- == 0)
+			break;
+	if (g != NULL)
+		*out = (struct holder){ g->kind, g->resolved };
+	pthread_rwlock_unlock(&grants->lock);
+	return g != NULL;
+}
+
+/* Does the host still know such a user or group?  When in doubt it does. */
+static bool still_there(const struct holder *holder)
 {
 	SR_AUTO_FREE char *room = malloc(GROUP_ROOM);
 	struct passwd pw, *user = NULL;
 	struct group gr, *group = NULL;
 
-	if (room == NULL)
+	if (room == NULL || holder->kind == PRINCIPAL_UNIT)
 		return true;
-	if (strncmp(grant->principal, "user:", 5) == 0)
-		return getpwuid_r(grant->resolved, &pw, room, GROUP_ROOM, &user) != 0 || user != NULL;
-	if (strncmp(grant->principal, "group:", 6) == 0)
-		return getgrgid_r(grant->resolved, &gr, room, GROUP_ROOM, &group) != 0 || group != NULL;
-	return true;
+	if (holder->kind == PRINCIPAL_UID)
+		return getpwuid_r(holder->id, &pw, room, GROUP_ROOM, &user) != 0 || user != NULL;
+	return getgrgid_r(holder->id, &gr, room, GROUP_ROOM, &group) != 0 || group != NULL;
 }
 
 bool grants_orphaned(struct grants *grants, const struct sr_uri *vault)
 {
-	bool orphaned = true;
+	struct holder holder;
 
-	pthread_rwlock_rdlock(&grants->lock);
-	for (const struct grant *g = *bucket_of(grants, vault); g != NULL && orphaned; g = g->next)
-		if (of_vault(g, vault) && g->scope.kind == SR_URI_VAULT &&
-			(g->permissions >> PERM_grants_write & 1) != 0 && still_there(g))
-			orphaned = false;
-	pthread_rwlock_unlock(&grants->lock);
-	return orphaned;
+	for (size_t i = 0; holder_at(grants, vault, i, &holder); i++)
+		if (still_there(&holder))
+			return false;
+	return true;
 }
 
 void grants_each(struct grants *grants, const struct sr_uri *vault,

@@ -22,7 +22,7 @@ bool grants_touch(struct grants *grants, const struct identity *who, const struc
 /* Has the caller any right anywhere?  Looks at all grants. */
 bool grants_name(struct grants *grants, const struct identity *who);
 /* Is nobody left who could give grants in this vault: no grant of grants/write to
- * a unit, or to a user or group that still exists?  May ask the name service: not
+ * a unit, or to a user or group that the host still knows?  Asks the name service: not
  * for the hot path. */
 bool grants_orphaned(struct grants *grants, const struct sr_uri *vault);
 
