@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 #include "base/str.h"
@@ -16,6 +17,33 @@ static const char *const hash_names[HASHES] = {
 	[HASH_SHA1] = "SHA1", [HASH_SHA224] = "SHA224", [HASH_SHA256] = "SHA256",
 	[HASH_SHA384] = "SHA384", [HASH_SHA512] = "SHA512",
 };
+
+/* libcrypto makes the methods of an operation when one is asked for first, and if
+ * memory is short just then, some 3.x never try again.  The same goes for random
+ * numbers.  So all of that is done now, while there is room. */
+static bool warm_up(OSSL_LIB_CTX *libctx)
+{
+	EVP_KEYMGMT *keymgmt = EVP_KEYMGMT_fetch(libctx, "RSA", NULL);
+	EVP_SIGNATURE *signature = EVP_SIGNATURE_fetch(libctx, "RSA", NULL);
+	EVP_ASYM_CIPHER *asym_cipher = EVP_ASYM_CIPHER_fetch(libctx, "RSA", NULL);
+	EVP_CIPHER *cipher = EVP_CIPHER_fetch(libctx, "AES-256-CBC", NULL);
+	EVP_MAC *mac = EVP_MAC_fetch(libctx, "HMAC", NULL);
+	EVP_KDF *kdf = EVP_KDF_fetch(libctx, "PBKDF2", NULL);
+	OSSL_ENCODER *encoder = OSSL_ENCODER_fetch(libctx, "RSA", "output=der");
+	uint8_t random[16];
+	bool ok = keymgmt != NULL && signature != NULL && asym_cipher != NULL && cipher != NULL && mac != NULL &&
+		kdf != NULL && encoder != NULL && RAND_bytes_ex(libctx, random, sizeof(random), 0) > 0 &&
+		RAND_priv_bytes_ex(libctx, random, sizeof(random), 0) > 0;
+
+	EVP_KEYMGMT_free(keymgmt);
+	EVP_SIGNATURE_free(signature);
+	EVP_ASYM_CIPHER_free(asym_cipher);
+	EVP_CIPHER_free(cipher);
+	EVP_MAC_free(mac);
+	EVP_KDF_free(kdf);
+	OSSL_ENCODER_free(encoder);
+	return ok;
+}
 
 static SR_RESULT open_context(struct backend *backend)
 {
@@ -30,7 +58,7 @@ static SR_RESULT open_context(struct backend *backend)
 		if (backend->hashes[i] == NULL)
 			return SR_CRYPTO;
 	}
-	return SR_OK;
+	return warm_up(backend->libctx) ? SR_OK : SR_CRYPTO;
 }
 
 SR_RESULT backend_software_open(struct backend **out)
@@ -41,7 +69,7 @@ SR_RESULT backend_software_open(struct backend **out)
 	software_begin();
 	if (backend == NULL)
 		return SR_NOMEM;
-	err = software_finish(open_context(backend));
+	err = software_finish(open_context(backend), NULL);
 	if (err == SR_OK)
 		*out = SR_TAKE(backend);
 	return err;
@@ -76,10 +104,14 @@ void software_begin(void)
 	(void)locked_was_full();
 }
 
-enum sr_err software_finish(enum sr_err err)
+enum sr_err software_finish(enum sr_err err, const char **detail)
 {
 	ERR_clear_error();
-	return locked_was_full() && err != SR_OK ? SR_NOMEM : err;
+	if (locked_was_full() && err != SR_OK)
+		err = SR_NOMEM;
+	if (detail != NULL && (err == SR_OK || err == SR_NOMEM))
+		*detail = "";
+	return err;
 }
 
 bool software_is_rsa(const struct backend_key *key)
@@ -112,7 +144,7 @@ static SR_RESULT generate(struct backend *backend, enum key_kind kind, struct ar
 SR_RESULT backend_generate(struct backend *backend, enum key_kind kind, struct arena *arena, struct key_material *out)
 {
 	software_begin();
-	return software_finish(generate(backend, kind, arena, out));
+	return software_finish(generate(backend, kind, arena, out), NULL);
 }
 
 /* What decryption that must not tell of bad padding is keyed with: the hash of
@@ -169,7 +201,7 @@ SR_RESULT backend_key_open(struct backend *backend, enum key_kind kind, struct s
 	enum sr_err err;
 
 	software_begin();
-	err = software_finish(key_open(backend, kind, (struct sr_bytes){ private_key.p, private_key.n }, out));
+	err = software_finish(key_open(backend, kind, (struct sr_bytes){ private_key.p, private_key.n }, out), NULL);
 	if (err == SR_CRYPTO)
 		return SR_CORRUPT;      /* numbers that libcrypto does not take */
 	if (err == SR_OK)

@@ -113,9 +113,8 @@ SR_RESULT backend_decrypt(struct backend_key *key, const struct decrypt_params *
 	enum sr_err err;
 
 	SR_TRY(check(key, params, detail));
+	*detail = "the ciphertext does not decrypt with this key and algorithm";
 	software_begin();
 	err = decrypt_algs[params->alg].oaep ? run(key, params, plaintext, len) : run_rsa1_5(key, params, plaintext, len);
-	err = software_finish(err);
-	*detail = err != SR_CRYPTO ? "" : "the ciphertext does not decrypt with this key and algorithm";
-	return err;
+	return software_finish(err, detail);
 }

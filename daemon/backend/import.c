@@ -237,5 +237,5 @@ SR_RESULT backend_import(struct backend *backend, struct sr_secret file, struct 
 	*detail = "";
 	software_begin();
 	ERR_clear_error();
-	return software_finish(import(backend, file, passphrase, arena, out, detail));
+	return software_finish(import(backend, file, passphrase, arena, out, detail), detail);
 }

@@ -198,5 +198,5 @@ SR_RESULT backend_sign(struct backend_key *key, const struct sign_params *params
 {
 	*detail = "";
 	software_begin();
-	return software_finish(sign(key, params, signature, len, detail));
+	return software_finish(sign(key, params, signature, len, detail), detail);
 }

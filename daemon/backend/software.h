@@ -38,9 +38,10 @@ const EVP_MD *software_hash(const struct backend *backend, struct sr_str name);
 
 /* The first and the last step of each call.  finish leaves libcrypto's queue of
  * errors empty, and makes NOMEM of any error if memory was short meanwhile:
- * libcrypto itself does not always say so. */
+ * libcrypto itself does not always say so.  Then, and on success, *detail becomes
+ * empty; detail may be NULL. */
 void software_begin(void);
-enum sr_err software_finish(enum sr_err err);
+enum sr_err software_finish(enum sr_err err, const char **detail);
 
 /* Is it an RSA key, and how long are its modulus and signatures? */
 bool software_is_rsa(const struct backend_key *key);

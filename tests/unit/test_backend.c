@@ -471,7 +471,7 @@ PRISTINE(full_region_is_an_error)
 
 	start();
 	for (ALL_KINDS(kind)) {
-		struct key_material m = rig_material(kind);
+		struct key_material m = rig_material(kind), made;
 		struct backend_key *key;
 		uint8_t sig[SIGNATURE_MAX], out[PLAINTEXT_MAX];
 		size_t n, cost, mark = arena.used;
@@ -493,10 +493,16 @@ PRISTINE(full_region_is_an_error)
 				CHECK(err == SR_OK || err == SR_NOMEM);
 				backend_key_close(key);
 			}
+			err = backend_generate(backend, KEY_p256, &arena, &made);
+			CHECK(err == SR_OK || err == SR_NOMEM);
+			err = rig_import(m.private_key, "", &made);
+			CHECK(err == SR_OK || err == SR_NOMEM);
 			while (filled > 0)
 				locked_free(taken[--filled]);
 			arena.used = mark;
 		}
+		CHECK(backend_generate(backend, KEY_p256, &arena, &made) == SR_OK);
+		CHECK(rig_import(m.private_key, "", &made) == SR_OK);
 		CHECK(backend_key_open(backend, kind, m.private_key, &key, &cost) == SR_OK);
 		CHECK(rig_sign(key, sign, sig, &n) == SR_OK);
 		backend_key_close(key);
