@@ -29,6 +29,11 @@ VAULT = "strongroom://crash"
 WRITERS, SIGNERS = 3, 2
 
 
+def grants_vault(number):
+    """Where grants are added in this round: a vault can have only so many."""
+    return f"strongroom://grants{number // 10}"
+
+
 def worker(seed, signs, keys, results):
     """Works until the daemon is gone; tells what was acknowledged."""
     choose = random.Random(seed)
@@ -59,7 +64,7 @@ def worker(seed, signs, keys, results):
                     done["updated"][kid] = tag
                     done["doubt"].discard(kid)
                 else:
-                    grant = client.call("grant_add", scope=f"{VAULT}/keys/k{choose.randrange(40)}",
+                    grant = client.call("grant_add", scope=f"{grants_vault(seed // 100)}/keys/k{choose.randrange(40)}",
                                         principal=f"uid:{choose.randrange(100000, 200000)}", role="Crypto User")
                     done["granted"].append(grant["grant"]["id"])
     except (OSError, sr.Refused) as e:
@@ -116,6 +121,9 @@ class Rounds:
         """Load, a kill, a new start, and what must be there; returns the new daemon."""
         results = multiprocessing.Queue()
         choose = random.Random(number)
+        if number % 10 == 0:
+            with sr.Client() as client:
+                client.call("vault_create", vault=grants_vault(number))
         recent = list(self.created)[-50:]
         workers = [multiprocessing.Process(target=worker, args=(number * 100 + i, i < SIGNERS, recent, results))
                    for i in range(SIGNERS + WRITERS)]
@@ -152,17 +160,21 @@ class Rounds:
                 for line in f:
                     yield json.loads(line)
 
+    def all_grants(self):
+        grants = set()
+        with sr.Client() as client:
+            for vault in {grants_vault(number) for number in range(self.args.rounds)}:
+                after = {}
+                while after is not None:
+                    page = client.call("grant_list", scope=vault, max=200, **after)
+                    grants.update(g["id"] for g in page.get("grants", []))
+                    after = {"after": page["next"]} if "next" in page else None
+        return grants
+
     def settle(self, daemon):
         """The whole log against all that was acknowledged."""
         self.has(self.created)
-        with sr.Client() as client:
-            after, grants = {}, set()
-            while True:
-                page = client.call("grant_list", scope=VAULT, max=200, **after)
-                grants.update(g["id"] for g in page.get("grants", []))
-                if "next" not in page:
-                    break
-                after = {"after": page["next"]}
+        grants = self.all_grants()
         lost = self.granted - grants
         if lost:
             raise SystemExit(f"acknowledged, but lost: {len(lost)} grants")

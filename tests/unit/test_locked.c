@@ -509,6 +509,20 @@ PRISTINE(thread_runs_on_a_locked_stack)
 	CHECK(!locked_contains(&probe, 1));
 }
 
+PRISTINE(joined_thread_gives_its_stack_back)
+{
+	struct probe probe = { 0 };
+	pthread_t thread;
+
+	start();
+	/* in all more than an ordinary user may lock */
+	for (int i = 0; i < 200; i++) {
+		CHECK(locked_thread(&thread, STACK, probe_stack, &probe) == SR_OK);
+		locked_join(thread);
+		CHECK(probe.contained && !locked_contains(probe.here, 1));
+	}
+}
+
 static void *overrun_stack(void *arg)
 {
 	/* The first page below the mapping that holds this frame. */
