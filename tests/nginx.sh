@@ -81,6 +81,14 @@ nginx_workers() {
 	pgrep -P "$NGINX_PID" 2>/dev/null
 }
 
+# Is none of these workers left?
+nginx_workers_gone() {
+	local pid
+	for pid; do
+		gone "$pid" || return 1
+	done
+}
+
 handshakes() {
 	timeout 300 "$PYTHON" "$top/tests/tools/handshakes.py" "$@"
 }

@@ -74,7 +74,9 @@ check "the provider decrypts with it" with_provider openssl pkeyutl -decrypt -in
 	-pkeyopt rsa_padding_mode:oaep -in "$work/cipher"
 says "rightly" '^text$'
 refuse "a damaged key is refused" strongroom key import web/bad --in <(sed '5d' "$work/rsa.pem")
+old=$(nginx_workers)
 nginx_run -s reload
+check "the workers of before the reload end" until_ok 20 nginx_workers_gone $old
 check "handshakes after a reload" until_ok 5 handshakes "${port[rsa]}" --count 20
 search "after imports, decryption and a reload"
 
