@@ -159,7 +159,7 @@ more() {
 	must more-packages 1200 packaging/need.sh clang valgrind
 	build clang build-clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang
 	ROUNDS=10 sanitized asan libasan.so cli provider openssl hostile identity start systemd audit crash nginx
-	ROUNDS=10 sanitized tsan libtsan.so cli hostile audit crash
+	ROUNDS=10 sanitized tsan libtsan.so cli provider openssl hostile start audit crash nginx
 	step valgrind 600 env BUILD="$top/build" bash tests/valgrind.sh
 	fuzz
 	build release build-release --preset release &&
