@@ -67,7 +67,7 @@ static struct sr_str unescape(struct sr_str name)
 
 void identity_unit_of_cgroup(struct sr_str cgroup, char unit[static IDENTITY_UNIT_MAX + 1])
 {
-	struct sr_str path;
+	struct sr_str path = { NULL, 0 };
 
 	unit[0] = '\0';
 	if (!systemd_path(cgroup, &path))
