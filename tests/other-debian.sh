@@ -25,11 +25,13 @@ if [ -z "${SUITE:-}" ]; then
 	esac
 fi
 root=$PWD/build-$SUITE/root
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# from where this host gets its own packages, but not its security updates
+mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2> /dev/null | grep -v security | head -n 1)}
 
 [ "$(id -u)" -eq 0 ] || skip "a root of Debian's $SUITE needs root's rights"
 unshare --mount --pid --fork true 2> /dev/null || skip "namespaces are not permitted here"
 if [ ! -e "$root.ready" ]; then
+	[ -n "$mirror" ] || skip "apt names no mirror: set MIRROR"
 	packaging/need.sh other-debian || skip "debootstrap cannot be installed"
 	rm -rf "$root"
 	mkdir -p "$root"
