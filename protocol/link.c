@@ -181,12 +181,21 @@ static int try_connect(int fd, const char *path, uint64_t deadline_ns)
 	}
 }
 
+static enum sr_err fail_refused(const struct link *link, int err, struct error_detail *detail)
+{
+	char text[128];
+
+	return error_detail_set(detail, SR_UNREACHABLE, "strongroomd is not reachable at %s: %s; is it running?",
+		link->target->socket, strerror_r(err, text, sizeof text));
+}
+
 /* A daemon that is being restarted is away for some milliseconds: wait for it,
  * but not long, since the caller may be an event loop. */
 static enum sr_err connect_patiently(const struct link *link, int fd, uint64_t deadline_ns, struct error_detail *detail)
 {
 	uint64_t patience_ns = link_now() + LINK_PATIENCE_MS * NS_PER_MS;
 	unsigned pause_ms = 2;
+	int refused = 0;
 
 	if (patience_ns > deadline_ns)
 		patience_ns = deadline_ns;
@@ -195,17 +204,16 @@ static enum sr_err connect_patiently(const struct link *link, int fd, uint64_t d
 
 		if (err == 0)
 			return SR_OK;
+		/* a pause may have lasted past the deadline: what came before it counts */
+		if (err == EAGAIN && refused != 0)
+			return fail_refused(link, refused, detail);
 		if (err == EAGAIN)
 			return fail_timeout(link, "did not accept a connection", detail);
 		if (err != ECONNREFUSED && err != ENOENT)
 			return fail_errno(link, SR_UNREACHABLE, "", err, detail);
-		if (link_now() + pause_ms * NS_PER_MS >= patience_ns) {
-			char text[128];
-
-			return error_detail_set(detail, SR_UNREACHABLE,
-				"strongroomd is not reachable at %s: %s; is it running?", link->target->socket,
-				strerror_r(err, text, sizeof text));
-		}
+		refused = err;
+		if (link_now() + pause_ms * NS_PER_MS >= patience_ns)
+			return fail_refused(link, refused, detail);
 		pause_about(pause_ms);
 		if (pause_ms < PAUSE_MS_MAX)
 			pause_ms *= 2;
