@@ -4,14 +4,17 @@
 # served.  What they do is in tests/tools/hostile.py.
 . "$(dirname "$0")/../lib.sh"
 need_root       # to look at the descriptors of a process that is not dumpable
+# other users run them too, who may not enter a checkout in somebody's home
+tools=$work/tools
+cp -r "$top/tests/tools" "$tools"
 
 hostile() {
-	PYTHONPATH=$top/tests/tools timeout $((120 * SLOW)) "$PYTHON" "$top/tests/tools/hostile.py" "$@"
+	PYTHONPATH=$tools timeout $((120 * SLOW)) "$PYTHON" "$tools/hostile.py" "$@"
 }
 hostile_as() {
 	local user=$1
 	shift
-	PYTHONPATH=$top/tests/tools as_user "$user" "$PYTHON" "$top/tests/tools/hostile.py" "$@"
+	PYTHONPATH=$tools as_user "$user" "$PYTHON" "$tools/hostile.py" "$@"
 }
 
 printf 'request_timeout = 1\nwrite_timeout = 1\n' > "$CONFIG"
@@ -47,13 +50,13 @@ skip*) skip "10,000 connections: $connections" ;;
 esac
 if is_root; then
 	same "without descriptors clients are told so, and it recovers" "$(hostile no_descriptors "$DAEMON_PID")" "told, recovers"
-	PYTHONPATH=$top/tests/tools background setpriv --reuid nobody --clear-groups -- "$PYTHON" "$top/tests/tools/hostile.py" hold > "$work/hold"
+	PYTHONPATH=$tools background setpriv --reuid nobody --clear-groups -- "$PYTHON" "$tools/hostile.py" hold > "$work/hold"
 	until_ok 20 grep -q holding "$work/hold"
 	check "a user who has all connections he may have keeps nobody else out" strongroom key list web
 	refuse "but himself" as_user nobody strongroom status
 	says "and is told why" connections_per_uid
 	kill "${started_pids[-1]}"
-	PYTHONPATH=$top/tests/tools background "$PYTHON" "$top/tests/tools/hostile.py" crowd > "$work/crowd"
+	PYTHONPATH=$tools background "$PYTHON" "$tools/hostile.py" crowd > "$work/crowd"
 	until_ok 60 eval 'test "$(grep -c holding "$work/crowd")" = 10'
 	refuse "many users without a right do not get all connections" as_user nobody strongroom status
 	says "and are told why" connections_max
@@ -64,7 +67,7 @@ if is_root; then
 
 	check "a large key is created" strongroom key create web/large --kty RSA --size 4096 --timeout 60000
 	check "and may be used by nobody" strongroom grant add --to user:nobody --role "Crypto User" --on web/large
-	PYTHONPATH=$top/tests/tools background setpriv --reuid nobody --clear-groups -- "$PYTHON" "$top/tests/tools/hostile.py" flood > "$work/flood"
+	PYTHONPATH=$tools background setpriv --reuid nobody --clear-groups -- "$PYTHON" "$tools/hostile.py" flood > "$work/flood"
 	until_ok 20 grep -q flooding "$work/flood"
 	sleep 1
 	same "one user's flood of signatures does not hold up another" "$(hostile among_others)" served
