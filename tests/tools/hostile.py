@@ -299,6 +299,8 @@ def many(pid):
 
 def hold(_):
     """takes all connections that it may have and keeps them until it is killed"""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     clients = []
     try:
         while True:
