@@ -3,10 +3,10 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "daemon/net/clock.h"
 #include "daemon/ops/call.h"
 #include "daemon/vault/records.h"
 #include "protocol/frame.h"
@@ -24,14 +24,6 @@ static enum sr_err (*const handlers[OP_COUNT])(struct call *call, const void *q,
 #include <strongroom/operations.def>
 #undef OP
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 enum sr_err call_fail(struct call *call, enum sr_err err, const char *format, ...)
 {
@@ -74,7 +66,7 @@ static void facts_finish(struct call *call, enum sr_err err)
 
 	f->operation = call->op->audit_name;
 	f->err = err;
-	f->duration_ns = now_ns() - call->started_ns;
+	f->duration_ns = (uint64_t)clock_ns() - call->started_ns;
 	f->id = call->id;
 	f->who = call->who;
 	if (err != SR_OK)
@@ -333,7 +325,7 @@ static void refuse(struct call *call, const struct frame *frame, enum sr_err err
 bool dispatch_run(struct dispatch *dispatch, struct session *session, struct sr_bytes body,
 	struct arena *arena, struct sr_bytes *answer)
 {
-	struct call call = { .d = dispatch, .who = session->who, .arena = arena, .started_ns = now_ns() };
+	struct call call = { .d = dispatch, .who = session->who, .arena = arena, .started_ns = (uint64_t)clock_ns() };
 	struct codec_out failure = { arena_get(arena, FAILURE_ROOM), FAILURE_ROOM, 0 };
 	const char *detail;
 	struct frame frame;

@@ -97,6 +97,19 @@ static inline void rig_close(struct rig *rig)
 	rig->audit = NULL;
 }
 
+static inline void rig_reopen(struct rig *rig)
+{
+	rig_close(rig);
+	rig_open(rig);
+}
+
+static inline void rig_sleep_ms(long ms)
+{
+	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };
+
+	(void)nanosleep(&pause, NULL);
+}
+
 static inline void rig_finish(struct rig *rig)
 {
 	rig_close(rig);

@@ -25,19 +25,6 @@ static void tear_down(void)
 
 TestSuite(audit, .init = set_up, .fini = tear_down, .timeout = 120);
 
-static void reopen(void)
-{
-	rig_close(&rig);
-	rig_open(&rig);
-}
-
-static void sleep_ms(long ms)
-{
-	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };
-
-	(void)nanosleep(&pause, NULL);
-}
-
 /* ---- lines ---- */
 
 Test(audit, a_line_is_the_sequence_number_and_the_body)
@@ -137,7 +124,7 @@ Test(audit, an_empty_log_has_a_checkpoint_too)
 
 	cr_assert_eq(checkpoint_open(rig_checkpoint(&rig), &rig.key, &checkpoint), SR_OK);
 	cr_assert_eq(checkpoint.size, 0);
-	reopen();
+	rig_reopen(&rig);
 	cr_assert_str_eq(rig_problem(&rig), "");
 	cr_assert_str_eq(rig_check(&rig).problem, "");
 }
@@ -148,7 +135,7 @@ Test(audit, verifies_over_many_segments_and_restarts)
 
 	for (uint64_t i = 0; i < 20; i++) {
 		rig_append(&rig, i * 1000, 1000);
-		reopen();
+		rig_reopen(&rig);
 		cr_assert_str_eq(rig_problem(&rig), "");
 	}
 	report = rig_check(&rig);
@@ -176,17 +163,17 @@ Test(audit, checkpoints_come_by_themselves_while_lines_come_and_stop_when_they_d
 	size_t keeps;
 
 	rig.options.interval_ms = 20;
-	reopen();
+	rig_reopen(&rig);
 	rig_append(&rig, 0, 10);
 	for (int i = 0; i < 200 && rig_covered(&rig) < 10; i++)
-		sleep_ms(10);
+		rig_sleep_ms(10);
 	cr_assert_eq(rig_covered(&rig), 10);
 	keeps = rig.keeps;
-	sleep_ms(500);
+	rig_sleep_ms(500);
 	cr_assert_eq(rig.keeps, keeps, "an idle log needs no new checkpoint");
 	rig_append(&rig, 10, 1);
 	for (int i = 0; i < 200 && rig_covered(&rig) < 11; i++)
-		sleep_ms(10);
+		rig_sleep_ms(10);
 	cr_assert_eq(rig_covered(&rig), 11, "and the thread wakes again");
 }
 
@@ -306,7 +293,7 @@ Test(audit, every_line_can_be_proved_to_a_naive_verifier)
 	cr_assert_eq(checkpoint_open(rig_checkpoint(&rig), &rig.key, &checkpoint), SR_OK);
 	naive_root((const uint8_t (*)[32])leaves, N, root);
 	cr_assert_arr_eq(root, checkpoint.root, 32);
-	reopen();
+	rig_reopen(&rig);
 	for (uint64_t i = 0; i < N; i += 7)
 		assert_proof(i);
 }
@@ -411,14 +398,14 @@ static void run_threads(void)
 	cr_assert_eq(rig_size(&rig), THREADS * EACH);
 	cr_assert_eq(rig.ids_n, THREADS * EACH / 10);
 	cr_assert_str_eq(rig_check(&rig).problem, "");
-	reopen();
+	rig_reopen(&rig);
 	cr_assert_str_eq(rig_problem(&rig), "");
 }
 
 Test(audit, many_threads_append_whole_lines_in_order)
 {
 	rig.options.interval_ms = 5;
-	reopen();
+	rig_reopen(&rig);
 	run_threads();
 }
 
@@ -426,7 +413,7 @@ Test(audit, sync_always_puts_each_line_on_the_disk_many_to_a_sync)
 {
 	rig.options.sync_always = true;
 	rig.options.interval_ms = 5;
-	reopen();
+	rig_reopen(&rig);
 	run_threads();
 }
 
@@ -457,7 +444,7 @@ Test(audit, old_segments_go_are_named_in_the_log_and_the_rest_still_proves)
 	uint64_t count, first;
 
 	rig.options.keep_bytes = 40000;
-	reopen();
+	rig_reopen(&rig);
 	for (uint64_t i = 0; i < 40; i++) {
 		rig_append(&rig, i * 100, 100);
 		(void)rig_checkpoint(&rig);
@@ -473,7 +460,7 @@ Test(audit, old_segments_go_are_named_in_the_log_and_the_rest_still_proves)
 	cr_assert_eq(report.first, rig_first(&rig));
 	cr_assert_eq(report.covered, rig_size(&rig));
 	for (int i = 0; i < 3; i++) {
-		reopen();
+		rig_reopen(&rig);
 		cr_assert_str_eq(rig_problem(&rig), "");
 		assert_proof(rig_first(&rig));
 	}
@@ -493,7 +480,7 @@ Test(audit, leaf_tiles_of_lines_that_are_gone_go_when_the_level_above_has_them, 
 
 	rig.options.keep_bytes = 500000;
 	rig.options.segment_bytes = 400000;
-	reopen();
+	rig_reopen(&rig);
 	for (uint64_t i = 0; i < 21; i++) {
 		rig_append(&rig, i * 7000, 7000);
 		(void)rig_checkpoint(&rig);
@@ -503,7 +490,7 @@ Test(audit, leaf_tiles_of_lines_that_are_gone_go_when_the_level_above_has_them, 
 	cr_assert_eq(tile_read(rig.scratch.fd, 0, 512, hashes), SR_OK);
 	cr_assert_eq(tile_read(rig.scratch.fd, 1, 1, hashes), SR_OK);
 	cr_assert_str_eq(rig_check(&rig).problem, "");
-	reopen();
+	rig_reopen(&rig);
 	cr_assert_str_eq(rig_problem(&rig), "");
 	assert_proof(rig_first(&rig));
 	assert_proof(146999);
@@ -521,7 +508,7 @@ Test(audit, the_command_gets_the_newest_checkpoint_and_never_holds_up_the_log)
 	(void)snprintf(text, sizeof text, "sleep 0.3; cat >%s/sent; echo x >>%s/count", rig.scratch.path, rig.scratch.path);
 	rig.options.command = text;
 	rig.options.interval_ms = 50;
-	reopen();
+	rig_reopen(&rig);
 	for (uint64_t i = 0; i < 20; i++) {
 		rig_append(&rig, i, 1);
 		(void)rig_checkpoint(&rig);
@@ -538,10 +525,10 @@ Test(audit, a_command_that_fails_harms_nothing)
 	log_set_level(LOG_LEVEL_ERROR);
 	rig.options.command = "exit 3";
 	rig.options.interval_ms = 20;
-	reopen();
+	rig_reopen(&rig);
 	rig_append(&rig, 0, 5);
 	(void)rig_checkpoint(&rig);
-	sleep_ms(200);
+	rig_sleep_ms(200);
 	rig_append(&rig, 5, 5);
 	(void)rig_checkpoint(&rig);
 	cr_assert_eq(rig.mark.size, 10);

@@ -23,24 +23,11 @@ static void tear_down(void)
 
 TestSuite(audit_trouble, .init = set_up, .fini = tear_down, .timeout = 120);
 
-static void reopen(void)
-{
-	rig_close(&rig);
-	rig_open(&rig);
-}
-
-static void sleep_ms(long ms)
-{
-	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000L };
-
-	(void)nanosleep(&pause, NULL);
-}
-
 Test(audit_trouble, a_deleted_or_changed_file_is_noticed_and_named)
 {
 	rig_append(&rig, 0, 10);
 	rig_shell("rm %s/0000000000.jsonl", rig.scratch.path);
-	sleep_ms(30);
+	rig_sleep_ms(30);
 	cr_assert_eq(rig_try_append(&rig, 10, false), SR_AUDIT);
 	cr_assert_not_null(strstr(rig_problem(&rig), "0000000000.jsonl was deleted"));
 }
@@ -49,10 +36,10 @@ Test(audit_trouble, a_truncated_file_is_noticed_and_named)
 {
 	rig_append(&rig, 0, 10);
 	rig_shell("truncate -s 100 %s/0000000000.jsonl", rig.scratch.path);
-	sleep_ms(30);
+	rig_sleep_ms(30);
 	cr_assert_eq(rig_try_append(&rig, 10, false), SR_AUDIT);
 	cr_assert_not_null(strstr(rig_problem(&rig), "0000000000.jsonl was changed"));
-	reopen();
+	rig_reopen(&rig);
 	cr_assert_eq(rig_try_append(&rig, 10, false), SR_OK, "nothing of it was under a checkpoint: a crash looks the same");
 	cr_assert_eq(rig_size(&rig), 2, "the half line was cut, and that is recorded");
 }
@@ -80,7 +67,7 @@ Test(audit_trouble, a_write_that_fails_halfway_leaves_no_half_line_and_is_cured)
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	rig.options.segment_bytes = 1 << 20;
-	reopen();
+	rig_reopen(&rig);
 	rig_append(&rig, 0, 10);
 	limit.rlim_cur = 10000;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -90,12 +77,12 @@ Test(audit_trouble, a_write_that_fails_halfway_leaves_no_half_line_and_is_cured)
 	lines = rig_size(&rig);
 	for (int i = 0; i < 20; i++) {
 		cr_assert_eq(rig_try_append(&rig, 1, false), SR_AUDIT);
-		sleep_ms(2);
+		rig_sleep_ms(2);
 	}
 	cr_assert_eq(rig_size(&rig), lines);
 	limit.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	sleep_ms(30);
+	rig_sleep_ms(30);
 	assert_cured(lines);
 }
 
@@ -124,7 +111,7 @@ Test(audit_trouble, a_full_disk_is_refused_early_and_cured)
 	while (write(fd, block, sizeof block) > 0)
 		continue;
 	(void)close(fd);
-	sleep_ms(30);
+	rig_sleep_ms(30);
 	lines = rig_size(&rig);
 	cr_assert_eq(rig_try_append(&rig, 1, false), SR_AUDIT);
 	cr_assert_not_null(strstr(rig_problem(&rig), "the disk is full"));
@@ -138,7 +125,7 @@ Test(audit_trouble, a_full_disk_is_refused_early_and_cured)
 	cr_assert_eq(rig_check(&rig).size, lines);
 	cr_assert_eq(rig_check(&rig).half, 0);
 	cr_assert_eq(unlink(path), 0);
-	sleep_ms(30);
+	rig_sleep_ms(30);
 	assert_cured(lines);
 	rig_close(&rig);
 	(void)close(rig.scratch.fd);
